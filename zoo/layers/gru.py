@@ -1,0 +1,122 @@
+"""The gated recurrent unit of section 3.
+
+    z_t = σ(W^(z) x_t + U^(z) h_{t−1})              update gate
+    r_t = σ(W^(r) x_t + U^(r) h_{t−1})              reset gate
+    h̃_t = tanh(r_t ∘ U h_{t−1} + W x_t)             new memory
+    h_t = (1 − z_t) ∘ h̃_t + z_t ∘ h_{t−1}           hidden state
+
+Gates are stored in the order z r h. With biases (absent from the notes) the products become
+W x + b and U h + b_r, as in Keras's `reset_after=True` form. Its derivative:
+
+    ∂z = ∂h_t ∘ (h_{t−1} − h̃_t) ∘ σ'(z)     ∂h̃ = ∂h_t ∘ (1 − z_t) ∘ tanh'(h̃)
+    ∂r = ∂h̃ ∘ U h_{t−1} ∘ σ'(r)             ∂h_{t−1} = ∂h_t ∘ z_t + (through U)
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.recurrence import Cell, State, Tensor, Weights
+from zoo.layers.recurrent import Gated
+
+
+def step(
+    tanh: Activation, sigma: Activation, projected: Tensor, product: Tensor, previous: State
+) -> tuple[State, State]:
+    """The four equations of section 3, with product = U h_{t−1} of all gates."""
+    (h_previous,) = previous
+    x_z, x_r, x_h = ops.split(projected, 3, axis=1)
+    u_z, u_r, u_h = ops.split(product, 3, axis=1)
+    z = sigma(x_z + u_z)
+    r = sigma(x_r + u_r)
+    memory = tanh(x_h + r * u_h)
+    h = z * h_previous + (1 - z) * memory
+    return (h,), (z, r, memory, u_h)
+
+
+def step_gradient(
+    tanh: Any, sigma: Any, saved: State, previous: State, current: State, d_state: State
+) -> tuple[Tensor, Tensor, State]:
+    (d_h,) = d_state
+    z, r, memory, u_h = saved
+    d_z = d_h * (previous[0] - memory) * sigma.derivative(z)
+    d_memory = d_h * (1 - z) * tanh.derivative(memory)
+    d_r = d_memory * u_h * sigma.derivative(r)
+    d_projected = ops.concatenate([d_z, d_r, d_memory], axis=1)
+    d_product = ops.concatenate([d_z, d_r, d_memory * r], axis=1)
+    return d_projected, d_product, (d_h * z,)
+
+
+def advance_reset_before(
+    tanh: Activation, sigma: Activation, projected: Tensor, previous: State, weights: Weights
+) -> State:
+    """Keras's `reset_after=False`: h̃_t = tanh(U (r_t ∘ h_{t−1}) + W x_t)."""
+    (h_previous,) = previous
+    masks = weights.dropout_masks or (1, 1, 1)
+    h_z, h_r, h_h = (h_previous * m for m in masks)
+    x_z, x_r, x_h = ops.split(projected, 3, axis=1)
+    u_z, u_r, u_h = ops.split(weights.kernel, 3, axis=1)
+    z = sigma(x_z + ops.matmul(h_z, u_z))
+    r = sigma(x_r + ops.matmul(h_r, u_r))
+    memory = tanh(x_h + ops.matmul(r * h_h, u_h))
+    return (z * h_previous + (1 - z) * memory,)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GRU(Gated):
+    """Drop-in for `keras.layers.GRU`; with `use_bias=False` exactly section 3 of the notes.
+
+    Args:
+        units: size of h.
+        reset_after: apply the reset gate after the recurrent product, as in the notes (default).
+            The other form works too, differentiated by the backend.
+        **kwargs: see `zoo.layers.recurrent.Recurrent`.
+
+    Example:
+        >>> import numpy as np
+        >>> GRU(4, return_sequences=True)(np.zeros((2, 3, 5), "float32")).shape
+        TensorShape([2, 3, 4])
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        *,
+        reset_after: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, activation, recurrent_activation, use_bias, **kwargs)
+        self.reset_after = reset_after
+
+    def cell(self) -> Cell:
+        tanh = with_derivative(self.activation)
+        sigma = with_derivative(self.recurrent_activation)
+        if not self.reset_after:
+            return Cell(step, None, partial(advance_reset_before, tanh, sigma))
+        known = tanh.derivative and sigma.derivative
+        gradient = partial(step_gradient, tanh, sigma) if known else None
+        return Cell(partial(step, tanh, sigma), gradient)
+
+    def bias_shape(self) -> tuple[int, ...]:
+        width = self.gates * self.units
+        return (2, width) if self.reset_after else (width,)
+
+    def input_bias(self) -> Tensor | None:
+        bias = super().input_bias()
+        return bias[0] if bias is not None and self.reset_after else bias
+
+    def recurrent_bias(self) -> Tensor | None:
+        return self._cast(self.bias)[1] if self.use_bias and self.reset_after else None
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "reset_after": self.reset_after}

@@ -1,0 +1,82 @@
+"""The long short-term memory of section 4.
+
+    i_t = σ(W^(i) x_t + U^(i) h_{t−1})              input gate
+    f_t = σ(W^(f) x_t + U^(f) h_{t−1})              forget gate
+    o_t = σ(W^(o) x_t + U^(o) h_{t−1})              output/exposure gate
+    c̃_t = tanh(W^(c) x_t + U^(c) h_{t−1})           new memory cell
+    c_t = f_t ∘ c_{t−1} + i_t ∘ c̃_t                 final memory cell
+    h_t = o_t ∘ tanh(c_t)
+
+(The notes print c̃_{t−1} in the fifth line; the memory that is carried is c_{t−1}.) Gates are
+stored in the order i f c o, with an optional bias (absent from the notes). Its derivative:
+
+    ∂o = ∂h_t ∘ tanh(c_t) ∘ σ'(o)           ∂c = ∂c_t + ∂h_t ∘ o_t ∘ tanh'(c_t)
+    ∂i = ∂c ∘ c̃_t ∘ σ'(i)                   ∂f = ∂c ∘ c_{t−1} ∘ σ'(f)
+    ∂c̃ = ∂c ∘ i_t ∘ tanh'(c̃)                ∂c_{t−1} = ∂c ∘ f_t
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.recurrence import Cell, State, Tensor
+from zoo.layers.recurrent import ForgetBias
+
+
+def step(
+    tanh: Activation, sigma: Activation, projected: Tensor, product: Tensor, previous: State
+) -> tuple[State, State]:
+    """The six equations of section 4; the gates are saved, tanh(c_t) is computed again."""
+    _, c_previous = previous
+    a_i, a_f, a_c, a_o = ops.split(projected + product, 4, axis=1)
+    i, f, o = sigma(a_i), sigma(a_f), sigma(a_o)
+    memory = tanh(a_c)
+    c = f * c_previous + i * memory
+    return (o * tanh(c), c), (i, f, memory, o)
+
+
+def step_gradient(
+    tanh: Any, sigma: Any, saved: State, previous: State, current: State, d_state: State
+) -> tuple[Tensor, None, tuple[None, Tensor]]:
+    d_h, d_c = d_state
+    i, f, memory, o = saved
+    exposed = tanh(current[1])
+    d_o = d_h * exposed * sigma.derivative(o)
+    d_c = d_c + d_h * o * tanh.derivative(exposed)
+    d_i = d_c * memory * sigma.derivative(i)
+    d_f = d_c * previous[1] * sigma.derivative(f)
+    d_memory = d_c * i * tanh.derivative(memory)
+    return ops.concatenate([d_i, d_f, d_memory, d_o], axis=1), None, (None, d_c * f)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class LSTM(ForgetBias):
+    """Drop-in for `keras.layers.LSTM`; with `use_bias=False` exactly section 4 of the notes.
+
+    Args:
+        units: size of h and c.
+        unit_forget_bias: start the forget gate's bias at 1.
+        **kwargs: see `zoo.layers.recurrent.Recurrent`.
+
+    Example:
+        >>> import numpy as np
+        >>> output, h, c = LSTM(4, return_state=True)(np.zeros((2, 3, 5), "float32"))
+        >>> c.shape
+        TensorShape([2, 4])
+    """
+
+    gates = 4
+    state_names = ("h", "c")
+    forget_gate = 1
+
+    def cell(self) -> Cell:
+        tanh = with_derivative(self.activation)
+        sigma = with_derivative(self.recurrent_activation)
+        known = tanh.derivative and sigma.derivative
+        gradient = partial(step_gradient, tanh, sigma) if known else None
+        return Cell(partial(step, tanh, sigma), gradient)
