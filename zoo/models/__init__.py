@@ -1,0 +1,32 @@
+"""One file a model family; `zoo.load` picks the class that a preset names."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from zoo.models.registry import MODEL_CLASSES
+
+if TYPE_CHECKING:
+    from zoo.models.bidirectional import BidirectionalLanguageModel
+    from zoo.models.interpolated import InterpolatedLanguageModel
+    from zoo.models.ngram import NGramLanguageModel
+    from zoo.models.nplm import NeuralProbabilisticLanguageModel
+    from zoo.models.recurrent import RecurrentLanguageModel
+    from zoo.models.seq2seq import Seq2Seq
+
+__all__ = [
+    "BidirectionalLanguageModel",
+    "InterpolatedLanguageModel",
+    "NGramLanguageModel",
+    "NeuralProbabilisticLanguageModel",
+    "RecurrentLanguageModel",
+    "Seq2Seq",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Model classes are imported when they are first named: `import zoo` stays quick."""
+    if name in MODEL_CLASSES:
+        return getattr(importlib.import_module(MODEL_CLASSES[name]), name)
+    raise AttributeError(f"module 'zoo.models' has no attribute {name!r}")

@@ -1,0 +1,129 @@
+"""The signatures of a left-to-right language model: raw text in, words and probabilities out.
+
+    next_word     text -> words, probabilities              the ten likeliest next words
+    distribution  text -> probabilities                     the whole softmax
+    score         text -> log_prob, tokens, oov, perplexity as sentences, <eos> counted
+    step          token_id, state_* -> log_probs, state_*   one token at a time
+    prefill       text -> log_probs, state_*                the state after a text, to step on from
+
+Tokenization is in the graph. Everything is a stock TensorFlow op.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.models.language_model import SPECIALS
+from zoo.text import BOS, EOS, UNK
+
+TOP = 10
+Signatures = dict[str, Any]
+TEXT = tf.TensorSpec([None], tf.string, name="text")
+
+
+class LanguageModelGraph(tf.Module):
+    """A language model's signatures as traced functions.
+
+    Args:
+        model: the object with the graph-side methods `initial_state`, `step_graph`,
+            `consume_graph`, `token_log_probs_graph` on tensors.
+        tokenizer: its tokenizer; the graph version is tracked with its vocabulary asset.
+        resources: variables and tables of the model, so that saving finds them.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, resources: list[Any]) -> None:
+        super().__init__()
+        self.graph = model
+        self.text = tokenizer.graph()
+        self.resources = resources
+        self.words = tf.constant(tokenizer.vocabulary)
+        self.vocabulary_size = tokenizer.vocabulary_size
+
+    def contexts(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`<bos>` and each text's ids, padded: [batch, time] and lengths [batch]."""
+        ids = with_ends(self.text.encode(text), before=BOS)
+        return ids.to_tensor(), tf.cast(ids.row_lengths(), tf.int32)
+
+    def log_probs_after(self, text: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Log-probabilities [batch, vocabulary] after each text, and the state there."""
+        ids, lengths = self.contexts(text)
+        state = self.graph.consume_graph(ids, lengths - 1)
+        last = tf.gather(ids, lengths - 1, axis=1, batch_dims=1)
+        log_probs, state = self.graph.step_graph(last, state)
+        return log_probs, state
+
+    def next_word(self, text: tf.Tensor) -> Signatures:
+        log_probs, _ = self.log_probs_after(text)
+        offered = tf.tensor_scatter_nd_update(
+            tf.ones([self.vocabulary_size], tf.float32), [[i] for i in SPECIALS], [0.0] * 4
+        )
+        count = min(TOP, self.vocabulary_size - len(SPECIALS))
+        values, best = tf.math.top_k(tf.exp(log_probs) * offered, k=count)
+        return {"words": tf.gather(self.words, best), "probabilities": values}
+
+    def distribution(self, text: tf.Tensor) -> Signatures:
+        return {"probabilities": tf.exp(self.log_probs_after(text)[0])}
+
+    def score(self, text: tf.Tensor) -> Signatures:
+        encoded = self.text.encode(text)
+        inputs = with_ends(encoded, before=BOS)
+        targets = with_ends(encoded, after=EOS).to_tensor()
+        log_probs = self.graph.token_log_probs_graph(inputs.to_tensor(), targets)
+        tokens = tf.cast(inputs.row_lengths(), tf.int32)
+        counted = tf.sequence_mask(tokens, tf.shape(targets)[1])
+        total = tf.reduce_sum(tf.where(counted, log_probs, 0.0), axis=1)
+        unknown = tf.reduce_sum(tf.cast(encoded == UNK, tf.int32), axis=1)
+        return {
+            "log_prob": total,
+            "tokens": tokens,
+            "oov": unknown,
+            "perplexity": tf.exp(-total / tf.cast(tokens, tf.float32)),
+        }
+
+    def step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Signatures:
+        unnamed = {name.removeprefix("state_"): value for name, value in state.items()}
+        log_probs, new = self.graph.step_graph(token_id, unnamed)
+        return {"log_probs": log_probs, **prefixed(new)}
+
+    def prefill(self, text: tf.Tensor) -> Signatures:
+        log_probs, state = self.log_probs_after(text)
+        return {"log_probs": log_probs, **prefixed(state)}
+
+    def signatures(self) -> Signatures:
+        """Concrete functions by signature name."""
+        next_word = tf.function(self.next_word).get_concrete_function(TEXT)
+        traced = {"serving_default": next_word, "next_word": next_word}
+        for name in ("distribution", "score", "prefill"):
+            traced[name] = tf.function(getattr(self, name)).get_concrete_function(TEXT)
+        traced["step"] = tf.function(self.step).get_concrete_function(
+            tf.TensorSpec([None], tf.int32, name="token_id"), **self.state_specs()
+        )
+        return traced
+
+    def state_specs(self) -> dict[str, tf.TensorSpec]:
+        """Specs of the `state_*` inputs, batch size open."""
+        state = prefixed(self.graph.initial_state(1))
+        return {
+            name: tf.TensorSpec([None, *value.shape[1:]], value.dtype, name=name)
+            for name, value in state.items()
+        }
+
+
+def prefixed(state: dict[str, Any]) -> dict[str, Any]:
+    """State tensors under their signature names."""
+    return {f"state_{name}": tf.convert_to_tensor(value) for name, value in state.items()}
+
+
+def with_ends(
+    ids: tf.RaggedTensor, before: int | None = None, after: int | None = None
+) -> tf.RaggedTensor:
+    """Ragged ids with one id put before or after each row."""
+    rows = tf.stack([ids.nrows(), tf.constant(1, tf.int64)])
+    parts = [ids]
+    if before is not None:
+        parts.insert(0, tf.RaggedTensor.from_tensor(tf.fill(rows, tf.constant(before, ids.dtype))))
+    if after is not None:
+        parts.append(tf.RaggedTensor.from_tensor(tf.fill(rows, tf.constant(after, ids.dtype))))
+    return tf.concat(parts, axis=1)

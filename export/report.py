@@ -1,0 +1,27 @@
+"""What an export says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """Where the files are, their size, what they answer to, and how far from the Python model.
+
+    `max_abs_diff` is the largest difference of any log-probability or score between the file,
+    loaded again, and the model it was made from, over the check texts.
+    """
+
+    path: Path
+    bytes: int
+    signatures: list[str]
+    max_abs_diff: float
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file or of all files below a directory."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

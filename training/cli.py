@@ -1,0 +1,38 @@
+"""What `zoo train`, `zoo evaluate` and `zoo gradients` do: one row of results at a time."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+import zoo
+from training.config import read_run_config
+
+Rows = Iterator[dict[str, Any]]
+
+
+def train(options: argparse.Namespace) -> Rows:
+    """One row an epoch, as it ends."""
+    from training.fit import train_epochs
+
+    config = read_run_config(options.config, options.changes)
+    yield from train_epochs(
+        config, data_dir=options.data_dir, out=options.out, resume=options.resume
+    )
+
+
+def evaluate(options: argparse.Namespace) -> Rows:
+    """One row a metric."""
+    from training.datasets import load
+    from training.evaluate import evaluate as evaluate_model
+
+    corpus = load(options.data, options.data_dir)
+    yield from evaluate_model(zoo.load(options.model), corpus, options.split)
+
+
+def gradients(options: argparse.Namespace) -> Rows:
+    """The gradient-flow report of a config's or a preset's model."""
+    from training.gradients_report import report
+
+    yield from report(options.model, data_dir=options.data_dir, out=options.out)

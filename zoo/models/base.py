@@ -1,0 +1,85 @@
+"""What every model of the zoo shares: presets in and out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from zoo.errors import ZooError
+from zoo.presets import store
+from zoo.presets.store import PresetConfig, PresetInfo
+
+
+class PresetModel:
+    """`from_preset` and `save_to_preset` for a class that names its files and its constructor.
+
+    A subclass gives `get_preset_config()` (the constructor's plain arguments), `write_assets`
+    (tokenizer, weights, tables) and `from_assets` (the reverse).
+    """
+
+    def get_preset_config(self) -> dict[str, Any]:
+        raise TypeError(f"{type(self).__name__} must define get_preset_config")
+
+    def write_assets(self, directory: Path, dtype: str) -> None:
+        raise TypeError(f"{type(self).__name__} must define write_assets")
+
+    @classmethod
+    def from_assets(cls, directory: Path, config: dict[str, Any]) -> Self:
+        raise TypeError(f"{cls.__name__} must define from_assets")
+
+    def parameter_count(self) -> int:
+        """Number of trained values, as `zoo list` shows it."""
+        raise TypeError(f"{type(self).__name__} must define parameter_count")
+
+    def save_to_preset(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        info: dict[str, Any] | None = None,
+        card: str | None = None,
+        dtype: str = "float32",
+    ) -> Path:
+        """Write the model as a preset directory, atomically.
+
+        Args:
+            directory: where to write; an old preset there is replaced as a whole.
+            info: entries of `zoo.list_presets` (description, data, licence, metrics, ...).
+            card: Markdown text of the model card.
+            dtype: "float32", or "float16" for half the size.
+
+        Returns:
+            The directory's path.
+        """
+        facts = PresetInfo(**{"parameters": self.parameter_count(), **(info or {})})
+        preset = PresetConfig(type(self).__name__, self.get_preset_config(), facts)
+        return store.write_preset(directory, preset, self._file_writer(card, facts, dtype))
+
+    def _file_writer(
+        self, card: str | None, facts: PresetInfo, dtype: str
+    ) -> Callable[[Path], None]:
+        def write(directory: Path) -> None:
+            self.write_assets(directory, dtype)
+            text = card or f"# {type(self).__name__}\n\n{facts.description}\n"
+            (directory / store.CARD_FILE).write_text(text, encoding="utf-8")
+
+        return write
+
+    @classmethod
+    def from_preset(cls, name_or_directory: str | os.PathLike[str]) -> Self:
+        """Load a model of this class; `zoo.load` picks the class by itself.
+
+        Raises:
+            ZooError: the directory is missing, damaged, or holds another class's model.
+        """
+        directory = store.resolve(name_or_directory)
+        preset = store.read_config(directory)
+        if preset.class_name != cls.__name__:
+            raise ZooError(
+                f"{directory} holds a {preset.class_name}, not a {cls.__name__}; use zoo.load"
+            )
+        try:
+            return cls.from_assets(directory, preset.config)
+        except TypeError as error:
+            raise ZooError(f"{directory}/config.json does not fit {cls.__name__}: {error}") from None

@@ -1,0 +1,217 @@
+"""Bidirectional models: a word from its past and its future, never from itself.
+
+    →h_t = f(→W x_t + →V →h_{t-1} + →b)                                                     [17]
+    ←h_t = f(←W x_t + ←V ←h_{t+1} + ←b)                                                     [18]
+    ŷ_t  = g(U [→h; ←h] + c)                                                                [19]
+
+Read as [19] stands, ŷ_t sees x_t itself, which is what a tagger wants; a model that predicts the
+word at t must not. So it is combined in one of two ways:
+
+`mixing="top"`     the directions are kept apart up to the top and shifted there:
+                   ŷ_t = g(U [→h_{t-1}; ←h_{t+1}] + c). One pass predicts every word.
+`mixing="layers"`  deep, as the notes have it: each layer reads both directions of the one below,
+
+    →h_t^(i) = f(→W^(i) h_t^(i-1) + →V^(i) →h_{t-1}^(i) + →b^(i))                           [20]
+    ←h_t^(i) = f(←W^(i) h_t^(i-1) + ←V^(i) ←h_{t+1}^(i) + ←b^(i))                           [21]
+    ŷ_t      = g(U [→h_t^(L); ←h_t^(L)] + c)                                                [22]
+
+                   where from the second layer on every h_t has seen every x. The word to be
+                   predicted is therefore taken out of the input: a learnt vector stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo import layers
+from zoo.errors import ZooError
+from zoo.models.keras_model import KerasModel, as_ids, positive
+from zoo.models.language_model import (
+    SPECIALS,
+    batches,
+    checked_count,
+    checked_texts,
+    likeliest,
+    pad,
+)
+from zoo.text import BOS, EOS, WordTokenizer
+
+BLANK = re.compile("_{3,}")
+MIXINGS = ("top", "layers")
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class BidirectionalLanguageModel(KerasModel):
+    """Fills a blank from the words on both sides.
+
+    Args:
+        tokenizer: gives the vocabulary.
+        cell: "rnn", "gru", "lstm" or "cifg".
+        units: hidden units of each direction of each layer.
+        num_layers: layers.
+        embedding_dim: width of the word vectors.
+        mixing: "top" (directions meet at the output) or "layers" (at each layer, [20]-[22]).
+        dropout: between layers and before the output, one mask for all time steps.
+        input_dropout: on the word vectors, likewise.
+        cell_options: further arguments of the recurrent layers.
+
+    Example:
+        >>> import zoo
+        >>> words = zoo.text.WordTokenizer.train(["the cat is small"])
+        >>> model = zoo.models.BidirectionalLanguageModel(words, units=4, embedding_dim=4)
+        >>> len(model.fill(["the ___ is small"], k=3)[0])
+        3
+    """
+
+    def __init__(
+        self,
+        tokenizer: WordTokenizer,
+        *,
+        cell: str = "lstm",
+        units: int = 256,
+        num_layers: int = 1,
+        embedding_dim: int = 256,
+        mixing: str = "top",
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        cell_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(tokenizer, **kwargs)
+        if mixing not in MIXINGS:
+            raise ZooError(f"mixing={mixing!r}: use 'top' or 'layers'")
+        self.settings = {
+            "cell": cell,
+            "units": positive("units", units),
+            "num_layers": positive("num_layers", num_layers),
+            "embedding_dim": positive("embedding_dim", embedding_dim),
+            "mixing": mixing,
+            "dropout": dropout,
+            "input_dropout": input_dropout,
+            "cell_options": dict(cell_options or {}),
+        }
+        self.embedding = layers.WordEmbedding(
+            tokenizer.vocabulary_size, embedding_dim, name="embedding"
+        )
+        self.input_dropout = layers.LockedDropout(input_dropout, name="input_dropout")
+        self.forward_layers = [self._direction(f"forward_{i}", False) for i in range(num_layers)]
+        self.backward_layers = [self._direction(f"backward_{i}", True) for i in range(num_layers)]
+        self.dropouts = [
+            layers.LockedDropout(dropout, name=f"dropout_{i}") for i in range(num_layers)
+        ]
+        self.output_projection = layers.VocabularyOutput(tokenizer.vocabulary_size, name="output")
+        if mixing == "layers":
+            self.blank_vector = self.add_weight(
+                name="blank_vector", shape=(embedding_dim,), initializer="uniform"
+            )
+        self(np.full((1, 3), BOS, dtype=np.int32), blanks=np.array([[False, True, False]]))
+
+    def _direction(self, name: str, go_backwards: bool) -> Any:
+        return layers.make_recurrent(
+            self.settings["cell"],
+            self.settings["units"],
+            return_sequences=True,
+            go_backwards=go_backwards,
+            name=name,
+            **self.settings["cell_options"],
+        )
+
+    def call(
+        self, ids: Any, blanks: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Logits [batch, time, vocabulary] for the word at each position; see `features`."""
+        return self.output_projection(self.features(ids, blanks, mask, training))
+
+    def features(
+        self, ids: Any, blanks: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """What is known of the word at each position from all the others.
+
+        Args:
+            ids: [batch, time] int32, `<bos>` first, `<eos>` last, right-padded.
+            blanks: [batch, time] bool, the positions whose words are hidden. With mixing="top"
+                no word is seen at its own position anyway.
+            mask: [batch, time] bool, False at padding.
+            training: whether dropout is on.
+
+        Returns:
+            [batch, time, 2 * units]; meaningful between the ends (mixing="top") or at the
+            blanks (mixing="layers").
+        """
+        x = self.embedding(ids)  # [batch, time, embedding_dim]
+        if self.settings["mixing"] == "layers" and blanks is not None:
+            x = ops.where(ops.expand_dims(blanks, -1), ops.cast(self.blank_vector, x.dtype), x)
+        x = self.input_dropout(x, training=training)
+        if self.settings["mixing"] == "layers":
+            return self._mixed(x, mask, training)
+        return self._apart(x, mask, training)
+
+    def _mixed(self, x: Any, mask: Any, training: bool) -> Any:
+        """[20]-[22]: each layer reads both directions of the layer below."""
+        for i, dropout in enumerate(self.dropouts):
+            past, future = self._both(i, x, x, mask, training)
+            x = dropout(ops.concatenate([past, future], axis=-1), training=training)
+        return x  # [batch, time, 2 * units]
+
+    def _apart(self, x: Any, mask: Any, training: bool) -> Any:
+        """[17]-[19] with →h_{t-1} and ←h_{t+1} in place of →h_t and ←h_t."""
+        past = future = x
+        for i in range(len(self.dropouts)):
+            past, future = self._both(i, past, future, mask, training)
+            past = self.dropouts[i](past, training=training)
+            future = self.dropouts[i](future, training=training)
+        before = ops.pad(past[:, :-1], [[0, 0], [1, 0], [0, 0]])  # →h_{t-1} at t
+        after = ops.pad(future[:, 1:], [[0, 0], [0, 1], [0, 0]])  # ←h_{t+1} at t
+        return ops.concatenate([before, after], axis=-1)
+
+    def _both(self, i: int, past: Any, future: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+        """Layer i: →h over `past`, ←h over `future`, both in the order of the words."""
+        forward = self.forward_layers[i](past, mask=mask, training=training)
+        backward = self.backward_layers[i](future, mask=mask, training=training)
+        return forward, ops.flip(backward, axis=1)
+
+    def fill_log_probs_graph(self, ids: Any, lengths: Any, position: Any) -> Any:
+        """Log-probabilities [batch, vocabulary] of the word at `position` [batch] of each row."""
+        steps = ops.arange(ops.shape(ids)[1])[None, :]
+        blanks = steps == ops.expand_dims(position, 1)
+        hidden = self.features(ids, blanks, steps < ops.expand_dims(lengths, 1))
+        at_blank = ops.take_along_axis(hidden, position[:, None, None], axis=1)[:, 0]
+        logits = ops.cast(self.output_projection(at_blank), "float32")
+        return ops.log_softmax(logits, axis=-1)
+
+    def fill(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
+        """The k likeliest words for the one `___` of each text, with their probabilities.
+
+        Raises:
+            ZooError: a text has no blank, or more than one.
+        """
+        rows = [self.split_at_blank(text) for text in checked_texts(texts)]
+        k = checked_count("k", k, self.tokenizer.vocabulary_size - len(SPECIALS))
+        answers: list[list[tuple[str, float]]] = []
+        for chunk in batches(rows):
+            ids, lengths = pad([row for row, _ in chunk])
+            positions = as_ids([position for _, position in chunk])
+            log_probs = self.call_compiled(
+                "fill_log_probs_graph", as_ids(ids), as_ids(lengths), positions
+            )
+            answers += [
+                likeliest(row, k, self.tokenizer.vocabulary)
+                for row in ops.convert_to_numpy(log_probs)
+            ]
+        return answers
+
+    def split_at_blank(self, text: str) -> tuple[list[int], int]:
+        """A text with one `___` as ids with a placeholder, and the placeholder's position."""
+        parts = BLANK.split(text)
+        if len(parts) != 2:
+            raise ZooError(
+                f"{text!r:.80} has {len(parts) - 1} blanks; write exactly one as ___"
+            )
+        left, right = (self.tokenizer.encode(part) for part in parts)
+        return [BOS, *left, BOS, *right, EOS], len(left) + 1

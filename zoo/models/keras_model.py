@@ -1,0 +1,66 @@
+"""What the Keras models of the zoo share: settings, compiled calls, weights in a preset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.backend import compiled
+from zoo.models.base import PresetModel
+from zoo.models.language_model import checked_count
+from zoo.presets import weights
+from zoo.text import WordTokenizer, load_tokenizer
+
+
+class KerasModel(PresetModel, keras.Model):
+    """A Keras model with a tokenizer, built from plain settings.
+
+    A subclass's constructor sets `self.settings` (its keyword arguments) and its layers, and ends
+    with all weights created.
+    """
+
+    settings: dict[str, Any]
+
+    def __init__(self, tokenizer: WordTokenizer, **kwargs: Any) -> None:
+        keras.Model.__init__(self, **kwargs)
+        self.tokenizer = tokenizer
+        self._compiled: dict[str, Any] = {}
+
+    def call_compiled(self, method: str, *arguments: Any) -> Any:
+        """Call one of the model's methods on tensors as a graph that is traced once."""
+        if method not in self._compiled:
+            self._compiled[method] = compiled(getattr(self, method))
+        return self._compiled[method](*arguments)
+
+    def parameter_count(self) -> int:
+        return int(sum(np.prod(w.shape, dtype=np.int64) for w in self.trainable_weights))
+
+    def get_preset_config(self) -> dict[str, Any]:
+        return dict(self.settings)
+
+    def get_config(self) -> dict[str, Any]:
+        return self.get_preset_config()
+
+    def write_assets(self, directory: Path, dtype: str) -> None:
+        self.tokenizer.save(directory)
+        weights.save_weights(self, directory, dtype)
+
+    @classmethod
+    def from_assets(cls, directory: Path, config: dict[str, Any]) -> Self:
+        model = cls(load_tokenizer(directory), **config)
+        weights.load_weights(model, directory)
+        return model
+
+
+def as_ids(values: Any) -> Any:
+    """Token ids as an int32 tensor."""
+    return ops.convert_to_tensor(values, dtype="int32")
+
+
+def positive(name: str, value: int) -> int:
+    """A size given to a constructor, checked."""
+    return checked_count(name, value, 1_000_000)

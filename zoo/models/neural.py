@@ -1,0 +1,109 @@
+"""Neural language models: embedding, a body that differs by family, softmax over the vocabulary.
+
+ŷ_t = softmax(W^(S) h_t)                                                                      [6]
+
+The body maps token ids and a named state to hidden vectors h_1 ... h_T and the new state. Scoring,
+stepping, prefilling and the training loss follow from that one method.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from zoo.models.keras_model import KerasModel, as_ids
+from zoo.models.language_model import LanguageModel, State
+
+
+class NeuralLanguageModel(LanguageModel, KerasModel):
+    """Base of the Keras language models: a subclass gives `features` and `initial_state`.
+
+    A subclass sets `self.output_projection` (a `zoo.layers.VocabularyOutput`).
+    """
+
+    output_projection: Any
+
+    def features(
+        self, ids: Any, state: State | None = None, mask: Any = None, training: bool = False
+    ) -> tuple[Any, State]:
+        """Hidden vectors [batch, time, width] for ids [batch, time], and the state after them.
+
+        Args:
+            ids: [batch, time] int32.
+            state: where to go on from; None is the state before any token.
+            mask: [batch, time] bool, False where a token is padding and leaves the state alone.
+            training: whether dropout is on.
+        """
+        raise TypeError(f"{type(self).__name__} must define features")
+
+    def call(self, ids: Any, training: bool = False) -> Any:
+        """Logits [batch, time, vocabulary] for right-padded ids [batch, time]."""
+        hidden, _ = self.features(ids, training=training)
+        return self.output_projection(hidden)
+
+    # The graph-side methods: tensors in, tensors out, no Python state; export traces these.
+
+    def step_graph(self, token_ids: Any, state: State) -> tuple[Any, State]:
+        """`step` on tensors."""
+        hidden, new = self.features(ops.expand_dims(token_ids, 1), state)
+        return self.log_softmax(hidden[:, 0]), new
+
+    def consume_graph(self, ids: Any, lengths: Any) -> State:
+        """`consume` on tensors."""
+        mask = ops.arange(ops.shape(ids)[1])[None, :] < ops.cast(lengths, "int32")[:, None]
+        return self.features(ids, self.initial_state(ops.shape(ids)[0]), mask)[1]
+
+    def token_log_probs_graph(self, inputs: Any, targets: Any) -> Any:
+        """`token_log_probs` on tensors."""
+        return self.continued_log_probs_graph(
+            inputs, targets, self.initial_state(ops.shape(inputs)[0])
+        )[0]
+
+    def continued_log_probs_graph(
+        self, inputs: Any, targets: Any, state: State
+    ) -> tuple[Any, State]:
+        """Log-probabilities [batch, time] of `targets`, going on from `state`."""
+        hidden, new = self.features(inputs, state)
+        return -self.output_projection.cross_entropy(hidden, targets), new
+
+    def log_softmax(self, hidden: Any) -> Any:
+        """Natural-log probabilities [..., vocabulary] float32 of hidden vectors [..., width]."""
+        return ops.log_softmax(ops.cast(self.output_projection(hidden), "float32"), axis=-1)
+
+    # The same, compiled once and called with arrays.
+
+    def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
+        return self.call_compiled("step_graph", as_ids(token_ids), state)
+
+    def consume(self, ids: Any, lengths: Any) -> State:
+        return self.call_compiled("consume_graph", as_ids(ids), as_ids(lengths))
+
+    def token_log_probs(self, inputs: Any, targets: Any) -> Any:
+        values = self.call_compiled("token_log_probs_graph", as_ids(inputs), as_ids(targets))
+        return ops.convert_to_numpy(values)
+
+    def continued_log_probs(
+        self, inputs: Any, targets: Any, state: State | None = None
+    ) -> tuple[np.ndarray, State]:
+        """Log-probabilities of a piece of running text, and the state to go on from."""
+        state = self.initial_state(len(inputs)) if state is None else state
+        values, new = self.call_compiled(
+            "continued_log_probs_graph", as_ids(inputs), as_ids(targets), state
+        )
+        return ops.convert_to_numpy(values), new
+
+    def next_log_probs(self, ids: Any, lengths: Any) -> Any:
+        return ops.convert_to_numpy(
+            self.call_compiled("next_log_probs_graph", as_ids(ids), as_ids(lengths))
+        )
+
+    def next_log_probs_graph(self, ids: Any, lengths: Any) -> Any:
+        """`next_log_probs` on tensors."""
+        last = ops.take_along_axis(ids, ops.expand_dims(lengths - 1, 1), axis=1)[:, 0]
+        return self.step_graph(last, self.consume_graph(ids, lengths - 1))[0]
+
+    def build_weights(self) -> None:
+        """Create all weights by one call on a small batch; constructors end with this."""
+        self(np.zeros((1, 2), dtype=np.int32))

@@ -1,0 +1,152 @@
+"""Recurrent language model: every earlier word, through a hidden state, predicts the next.
+
+    h_t = f(h_{t-1}, x_t)              the cell: RNN [5], GRU (section 3), LSTM (section 4), CIFG
+    ŷ_t = softmax(W^(S) h_t)                                                                  [6]
+
+    J   = -(1/T) Σ_t log ŷ_{t, w_{t+1}}                                                    [7][8]
+
+Layers may be stacked (a deep recurrence, extension III of section 2.4), the output matrix may be
+the embedding's transpose (`tied`), and dropout keeps one mask for a whole sequence (locked).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from zoo import layers
+from zoo.models.keras_model import positive
+from zoo.models.language_model import State
+from zoo.models.neural import NeuralLanguageModel
+from zoo.text import WordTokenizer
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class RecurrentLanguageModel(NeuralLanguageModel):
+    """Embedding, a stack of recurrent layers, softmax.
+
+    Args:
+        tokenizer: gives the vocabulary.
+        cell: "rnn", "gru", "lstm" or "cifg".
+        units: hidden units of each layer.
+        num_layers: recurrent layers.
+        embedding_dim: width of the word vectors x_t ∈ R^d.
+        tied: whether W^(S) is the embedding's transpose; the last layer then has
+            `embedding_dim` units (or, for "cifg", projects to it).
+        dropout: on the last layer's output, one mask for all time steps.
+        input_dropout: on word vectors, likewise.
+        hidden_dropout: between recurrent layers, likewise.
+        embedding_dropout: whole words, for a whole sequence.
+        weight_drop: on the recurrent matrices.
+        cell_options: further arguments of the layer, such as `activation`, `use_bias`,
+            `recurrent_initializer` or `learn_initial_state`.
+
+    Example:
+        >>> import zoo
+        >>> words = zoo.text.WordTokenizer.train(["the cat is small"])
+        >>> lm = zoo.models.RecurrentLanguageModel(words, units=8, embedding_dim=8, num_layers=1)
+        >>> lm.score(["the cat"])[0].tokens
+        3
+    """
+
+    def __init__(
+        self,
+        tokenizer: WordTokenizer,
+        *,
+        cell: str = "lstm",
+        units: int = 256,
+        num_layers: int = 2,
+        embedding_dim: int = 256,
+        tied: bool = False,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        hidden_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        weight_drop: float = 0.0,
+        cell_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(tokenizer, **kwargs)
+        self.settings = {
+            "cell": cell,
+            "units": positive("units", units),
+            "num_layers": positive("num_layers", num_layers),
+            "embedding_dim": positive("embedding_dim", embedding_dim),
+            "tied": tied,
+            "dropout": dropout,
+            "input_dropout": input_dropout,
+            "hidden_dropout": hidden_dropout,
+            "embedding_dropout": embedding_dropout,
+            "weight_drop": weight_drop,
+            "cell_options": dict(cell_options or {}),
+        }
+        self.embedding = layers.WordEmbedding(
+            tokenizer.vocabulary_size, embedding_dim, dropout=embedding_dropout, name="embedding"
+        )
+        self.input_dropout = layers.LockedDropout(input_dropout, name="input_dropout")
+        self.recurrent_layers = [self._recurrent_layer(i) for i in range(num_layers)]
+        self.hidden_dropouts = [
+            layers.LockedDropout(hidden_dropout, name=f"hidden_dropout_{i}")
+            for i in range(num_layers - 1)
+        ]
+        self.output_dropout = layers.LockedDropout(dropout, name="output_dropout")
+        self.output_projection = layers.VocabularyOutput(
+            tokenizer.vocabulary_size,
+            tied_to=self.embedding if tied else None,
+            name="output",
+        )
+        self.build_weights()
+
+    def _recurrent_layer(self, index: int) -> Any:
+        settings = self.settings
+        last = index == settings["num_layers"] - 1
+        options = dict(settings["cell_options"])
+        units = settings["units"]
+        if settings["tied"] and last:
+            if settings["cell"] == "cifg":
+                options["projection_units"] = settings["embedding_dim"]
+            else:
+                units = settings["embedding_dim"]
+        return layers.make_recurrent(
+            settings["cell"],
+            units,
+            return_sequences=True,
+            return_state=True,
+            weight_drop=settings["weight_drop"],
+            name=f"recurrent_{index}",
+            **options,
+        )
+
+    def features(
+        self, ids: Any, state: State | None = None, mask: Any = None, training: bool = False
+    ) -> tuple[Any, State]:
+        x = self.embedding(ids, training=training)  # [batch, time, embedding_dim]
+        x = self.input_dropout(x, training=training)
+        new: State = {}
+        for i, layer in enumerate(self.recurrent_layers):
+            if i:
+                x = self.hidden_dropouts[i - 1](x, training=training)
+            names = [f"layer_{i}_{name}" for name in layer.state_names]
+            initial = None if state is None else [state[name] for name in names]
+            x, *final = layer(x, initial_state=initial, mask=mask, training=training)
+            new.update(zip(names, final, strict=True))
+        return self.output_dropout(x, training=training), new
+
+    def step_graph(self, token_ids: Any, state: State) -> tuple[Any, State]:
+        x = self.embedding(token_ids)  # [batch, embedding_dim]
+        new: State = {}
+        for i, layer in enumerate(self.recurrent_layers):
+            names = [f"layer_{i}_{name}" for name in layer.state_names]
+            x, final = layer.step(x, [state[name] for name in names])
+            new.update(zip(names, final, strict=True))
+        return self.log_softmax(x), new
+
+    def initial_state(self, batch_size: Any) -> State:
+        return {
+            f"layer_{i}_{name}": value
+            for i, layer in enumerate(self.recurrent_layers)
+            for name, value in zip(
+                layer.state_names, layer.get_initial_state(batch_size), strict=True
+            )
+        }

@@ -1,0 +1,171 @@
+"""Preset directories: plain files that are read without running any code and written atomically.
+
+A preset is a directory::
+
+    NAME/
+      config.json        format, class, constructor arguments, and what `zoo list` shows
+      vocabulary.txt     one word a line (with tokenizer.json: the tokenizer's settings)
+      tokenizer.json
+      model.weights.h5   float16 or float32 arrays (n-gram models: tables/*.npy instead)
+      card.md            what it is, data, licence, figures, limits
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError
+
+FORMAT = 1
+CONFIG_FILE = "config.json"
+CARD_FILE = "card.md"
+SHIPPED = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class PresetInfo:
+    """What `zoo.list_presets` tells of a preset, read from its config.json alone."""
+
+    description: str = ""
+    parameters: int = 0
+    data: str = ""
+    licence: str = ""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    train_command: str = ""
+
+
+@dataclass(frozen=True)
+class PresetConfig:
+    """The content of config.json: which class to build, with which arguments."""
+
+    class_name: str
+    config: dict[str, Any]
+    info: PresetInfo
+
+
+def shipped_presets() -> dict[str, Path]:
+    """The directories of the presets that come with the package, by name."""
+    return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{CONFIG_FILE}"))}
+
+
+def list_presets() -> dict[str, PresetInfo]:
+    """Name and facts of every shipped preset.
+
+    Example:
+        >>> import zoo
+        >>> all(info.licence for info in zoo.list_presets().values())
+        True
+    """
+    return {name: read_config(path).info for name, path in shipped_presets().items()}
+
+
+def resolve(name_or_directory: str | os.PathLike[str]) -> Path:
+    """The directory behind a shipped preset's name or a path; refuses anything else by name."""
+    text = os.fspath(name_or_directory)
+    if text in shipped_presets():
+        return SHIPPED / text
+    path = Path(text)
+    if path.is_dir():
+        return path
+    known = ", ".join(shipped_presets()) or "none"
+    raise ZooError(
+        f"no preset or directory {text!r}: shipped presets are {known}; "
+        "or give a directory written by save_to_preset"
+    )
+
+
+def read_config(directory: Path) -> PresetConfig:
+    """Read and check a preset's config.json."""
+    path = directory / CONFIG_FILE
+    content = read_json(path)
+    version = content.get("format")
+    if version != FORMAT:
+        raise ZooError(f"{path}: preset format {version!r}, this version reads {FORMAT}")
+    class_name, config, info = (content.get(key) for key in ("class", "config", "info"))
+    if not isinstance(class_name, str) or not isinstance(config, dict):
+        raise ZooError(f"{path}: 'class' and 'config' are missing; save the model again")
+    try:
+        return PresetConfig(class_name, config, PresetInfo(**(info or {})))
+    except TypeError as error:
+        raise ZooError(f"{path}: unreadable 'info' ({error})") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file, or one line that says what is wrong with the file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ZooError(f"{path} is missing: not a directory written by save_to_preset") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ZooError(f"{path} is damaged ({error}); restore it or save the preset again") from None
+    if not isinstance(content, dict):
+        raise ZooError(f"{path} is damaged (not a JSON object); save the preset again")
+    return content
+
+
+def write_preset(
+    directory: str | os.PathLike[str],
+    preset: PresetConfig,
+    write_files: Callable[[Path], None],
+) -> Path:
+    """Write a preset beside its final place, then rename it there: never half a directory.
+
+    Args:
+        directory: the preset's directory; an existing preset there is replaced, and any other
+            existing non-empty directory is refused.
+        preset: the content of config.json.
+        write_files: called with the temporary directory to add tokenizer, weights and card.
+    """
+    target = Path(directory)
+    refuse_foreign_target(target)
+    with replaced_directory(target) as temporary:
+        write_files(temporary)
+        content = {
+            "format": FORMAT,
+            "class": preset.class_name,
+            "config": preset.config,
+            "info": preset.info.__dict__,
+        }
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
+    return target
+
+
+def refuse_foreign_target(target: Path) -> None:
+    """A directory that is not a preset is never overwritten."""
+    if target.is_file():
+        raise ZooError(f"{target} is a file; give a directory to save to")
+    if target.is_dir() and any(target.iterdir()) and not (target / CONFIG_FILE).exists():
+        raise ZooError(f"{target} holds other files; give a new directory or an old preset's")
+
+
+@contextmanager
+def replaced_directory(target: Path) -> Iterator[Path]:
+    """A temporary directory that takes the place of `target` when the block ends without error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        _swap(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(temporary: Path, target: Path) -> None:
+    """Rename `temporary` to `target`; a directory cannot be renamed over a full one."""
+    if not target.exists():
+        os.rename(temporary, target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    os.rename(target, old / target.name)
+    os.rename(temporary, target)
+    shutil.rmtree(old, ignore_errors=True)
