@@ -28,6 +28,11 @@ _SERIALIZED = {
     "recurrent_constraint": keras.constraints,
     "bias_constraint": keras.constraints,
 }
+_CONFIG_NAMES = (
+    *("units", "use_bias", "dropout", "recurrent_dropout", "seed", "implementation"),
+    *("return_sequences", "return_state", "go_backwards", "stateful", "unroll"),
+    *("zero_output_for_mask", "learn_initial_state", "weight_drop", "jit_compile"),
+)
 _DEFAULTS = {
     "kernel_initializer": "glorot_uniform",
     "recurrent_initializer": "orthogonal",
@@ -251,7 +256,7 @@ class Recurrent(keras.layers.Layer):
             steps = ops.flip(steps, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
         input_masks, recurrent_masks = self._dropout_masks(steps, state[0], training)
-        outputs, state = recurrence(
+        outputs, final = recurrence(
             self.cell(),
             self._loop_weights(training, recurrent_masks),
             self.project(steps, input_masks),
@@ -261,9 +266,9 @@ class Recurrent(keras.layers.Layer):
             jit_compile=self.jit_compile,
         )
         if self._carried is not None:
-            for variable, value in zip(self._carried.variables, state, strict=True):
+            for variable, value in zip(self._carried.variables, final, strict=True):
                 variable.assign(ops.cast(value, variable.dtype))
-        return self._results(outputs, state, mask, outputs_may_start_late or self.stateful)
+        return self._results(outputs, final, mask, outputs_may_start_late or self.stateful)
 
     def _results(self, outputs: Tensor, state: Any, mask: Any, may_start_late: bool) -> Any:
         last = state[0]
@@ -331,8 +336,8 @@ class Recurrent(keras.layers.Layer):
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         batch, time = sequences_shape[:2]
-        output = (batch, time, self.output_size) if self.return_sequences else None
-        output = output or (batch, self.output_size)
+        axes = (batch, time) if self.return_sequences else (batch,)
+        output = (*axes, self.output_size)
         states = [(batch, size) for size in self.state_size]
         return (output, *states) if self.return_state else output
 
@@ -342,12 +347,7 @@ class Recurrent(keras.layers.Layer):
         return [output] + [None] * len(self.state_names) if self.return_state else output
 
     def get_config(self) -> dict[str, Any]:
-        names = (
-            "units use_bias dropout recurrent_dropout seed return_sequences return_state "
-            "go_backwards stateful unroll zero_output_for_mask learn_initial_state weight_drop "
-            "jit_compile implementation"
-        ).split()
-        config = {name: getattr(self, name) for name in names}
+        config = {name: getattr(self, name) for name in _CONFIG_NAMES}
         config["activation"] = keras.activations.serialize(self.activation)
         for name, module in _SERIALIZED.items():
             config[name] = module.serialize(getattr(self, name))
