@@ -21,7 +21,13 @@ from zoo.errors import ZooError
 from zoo.models.language_model import LanguageModel
 from zoo.models.neural import NeuralLanguageModel
 
-CHECK_TEXTS = ["", "i would like to", "the cat is small .", "qqqq zzzz", "walking home , isn't it ?"]
+CHECK_TEXTS = [
+    "",
+    "i would like to",
+    "the cat is small .",
+    "qqqq zzzz",
+    "walking home , isn't it ?",
+]
 
 
 def export(model: Any, out_dir: str | os.PathLike[str], version: int | None = None) -> ExportReport:

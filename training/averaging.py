@@ -15,7 +15,10 @@ class WeightAverage:
         self.weights = list(trainer.trained.trainable_weights)
         self.means = [
             trainer.add_weight(
-                shape=w.shape, dtype=w.dtype, trainable=False, initializer="zeros",
+                shape=w.shape,
+                dtype=w.dtype,
+                trainable=False,
+                initializer="zeros",
                 name=f"average_{i}",
             )
             for i, w in enumerate(self.weights)

@@ -47,7 +47,10 @@ class Trainer(keras.Model):
         self.initial = carried
         self.state_variables = {
             name: self.add_weight(
-                shape=value.shape, dtype=value.dtype, trainable=False, name=name,
+                shape=value.shape,
+                dtype=value.dtype,
+                trainable=False,
+                name=name,
                 initializer=keras.initializers.Constant(0) if not value.any() else "zeros",
             )
             for name, value in (carried or {}).items()

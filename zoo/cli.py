@@ -313,7 +313,10 @@ def _working_verbs(verbs: Any) -> None:
     train.add_argument("--out", help="preset directory to write (default runs/NAME)")
     train.add_argument("--resume", action="store_true", help="go on after the last checkpoint")
     evaluate = _verb(
-        verbs, "evaluate", forwarded("training.cli", "evaluate"), show_plain,
+        verbs,
+        "evaluate",
+        forwarded("training.cli", "evaluate"),
+        show_plain,
         "perplexity, recall or BLEU on a data set",
     )
     evaluate.add_argument("model", metavar="PRESET_OR_DIR")
@@ -327,7 +330,10 @@ def _working_verbs(verbs: Any) -> None:
     quantizations = ["none", "float16", "dynamic", "int8"]
     export.add_argument("--quantize", default="none", choices=quantizations)
     gradients = _verb(
-        verbs, "gradients", forwarded("training.cli", "gradients"), show_plain,
+        verbs,
+        "gradients",
+        forwarded("training.cli", "gradients"),
+        show_plain,
         "gradient-flow report and plots",
     )
     gradients.add_argument("model", metavar="CONFIG_OR_PRESET")

@@ -82,4 +82,6 @@ class PresetModel:
         try:
             return cls.from_assets(directory, preset.config)
         except TypeError as error:
-            raise ZooError(f"{directory}/config.json does not fit {cls.__name__}: {error}") from None
+            raise ZooError(
+                f"{directory}/config.json does not fit {cls.__name__}: {error}"
+            ) from None

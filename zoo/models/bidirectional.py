@@ -122,9 +122,7 @@ class BidirectionalLanguageModel(KerasModel):
             **self.settings["cell_options"],
         )
 
-    def call(
-        self, ids: Any, blanks: Any = None, mask: Any = None, training: bool = False
-    ) -> Any:
+    def call(self, ids: Any, blanks: Any = None, mask: Any = None, training: bool = False) -> Any:
         """Logits [batch, time, vocabulary] for the word at each position; see `features`."""
         return self.output_projection(self.features(ids, blanks, mask, training))
 
@@ -210,8 +208,6 @@ class BidirectionalLanguageModel(KerasModel):
         """A text with one `___` as ids with a placeholder, and the placeholder's position."""
         parts = BLANK.split(text)
         if len(parts) != 2:
-            raise ZooError(
-                f"{text!r:.80} has {len(parts) - 1} blanks; write exactly one as ___"
-            )
+            raise ZooError(f"{text!r:.80} has {len(parts) - 1} blanks; write exactly one as ___")
         left, right = (self.tokenizer.encode(part) for part in parts)
         return [BOS, *left, BOS, *right, EOS], len(left) + 1

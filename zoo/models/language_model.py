@@ -198,9 +198,7 @@ class LanguageModel(PresetModel):
         return answers[0] if isinstance(prompt, str) else answers
 
 
-def likeliest(
-    log_probs: np.ndarray, k: int, vocabulary: Sequence[str]
-) -> list[tuple[str, float]]:
+def likeliest(log_probs: np.ndarray, k: int, vocabulary: Sequence[str]) -> list[tuple[str, float]]:
     """The k likeliest words of a distribution [vocabulary]; control tokens are not offered."""
     offered = log_probs.astype(np.float64)
     offered[list(SPECIALS)] = -np.inf

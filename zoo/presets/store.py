@@ -105,7 +105,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ZooError(f"{path} is missing: not a directory written by save_to_preset") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ZooError(f"{path} is damaged ({error}); restore it or save the preset again") from None
+        raise ZooError(
+            f"{path} is damaged ({error}); restore it or save the preset again"
+        ) from None
     if not isinstance(content, dict):
         raise ZooError(f"{path} is damaged (not a JSON object); save the preset again")
     return content

@@ -1,0 +1,50 @@
+# make serve   install, export the shipped presets, serve them on 127.0.0.1, ask two questions
+# make test    install, then the whole test suite
+# make lint    ruff (format and rules) and mypy
+# make bench   every benchmark, short form
+# make lock    write the lock files anew from setup.cfg's ranges (needs uv)
+# Paths are relative and quoted nowhere, so a checkout below a path with spaces works.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_ENABLE_ONEDNN_OPTS ?= 1
+
+.PHONY: serve test lint bench lock clean
+
+serve: $(VENV)/.serve-installed
+	$(BIN)/python -m serving.quickstart
+
+test: $(VENV)/.test-installed
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test-installed
+	$(BIN)/python -m benchmarks
+
+lock:
+	uv pip compile setup.cfg --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements.lock
+	uv pip compile setup.cfg --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist exported *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve-installed: requirements.lock setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(PIP) install -q --require-hashes -r requirements.lock
+	$(PIP) install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.test-installed: requirements-dev.lock setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(PIP) install -q --require-hashes -r requirements-dev.lock
+	$(PIP) install -q --no-deps --no-build-isolation -e .
+	touch $@ $(VENV)/.serve-installed
