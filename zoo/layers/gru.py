@@ -102,7 +102,9 @@ class GRU(Gated):
         tanh = with_derivative(self.activation)
         sigma = with_derivative(self.recurrent_activation)
         if not self.reset_after:
-            return Cell(partial(step, tanh, sigma), None, partial(advance_reset_before, tanh, sigma))
+            return Cell(
+                partial(step, tanh, sigma), None, partial(advance_reset_before, tanh, sigma)
+            )
         known = tanh.derivative and sigma.derivative
         gradient = partial(step_gradient, tanh, sigma) if known else None
         return Cell(partial(step, tanh, sigma), gradient)

@@ -1,0 +1,106 @@
+"""Dropout over sequences: one mask for all time steps, and whole words at the embedding.
+
+With h the sequence and m a mask of independent entries, 1/(1−p) with probability 1−p and else 0:
+    locked dropout      y_t = m ∘ h_t                one m for all t (Gal and Ghahramani 2016)
+    embedding dropout   E' = m_w E_w for each word w: a dropped word is dropped wherever it occurs
+Both as used in the AWD-LSTM (Merity et al. 2018, arXiv 1708.02182).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.errors import ZooError
+
+Tensor = Any
+
+
+def check_rate(name: str, rate: float) -> float:
+    if not 0 <= rate < 1:
+        raise ZooError(f"{name} must be in [0, 1), got {rate!r}")
+    return rate
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class LockedDropout(keras.layers.Layer):
+    """Dropout with the same mask at every time step ("variational" dropout).
+
+    Args:
+        rate: share of the features dropped, in [0, 1).
+        seed: seed of the masks.
+
+    Call arguments: `inputs` `[batch, time, features]`; `training`. Nothing happens outside
+    training.
+
+    Example:
+        >>> import numpy as np
+        >>> LockedDropout(0.5)(np.ones((2, 3, 4), "float32"), training=False).shape
+        TensorShape([2, 3, 4])
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = check_rate("rate", rate)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed=seed)
+        self.supports_masking = True
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if not training or not self.rate:
+            return inputs
+        batch, _, features = ops.shape(inputs)
+        shape = (batch, 1, features)
+        return keras.random.dropout(inputs, self.rate, noise_shape=shape, seed=self.seed_generator)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class EmbeddingDropout(keras.layers.Embedding):
+    """`keras.layers.Embedding` that drops whole words in training.
+
+    Args:
+        input_dim: vocabulary size.
+        output_dim: size of a word vector.
+        rate: share of the words dropped in each training call, in [0, 1).
+        seed: seed of the masks.
+        **kwargs: as in `keras.layers.Embedding` (`mask_zero=True` masks padding).
+
+    Call arguments: `inputs` int `[batch, time]`; `training`.
+
+    Example:
+        >>> import numpy as np
+        >>> EmbeddingDropout(10, 4, rate=0.1)(np.array([[1, 2]])).shape
+        TensorShape([1, 2, 4])
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        rate: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(input_dim, output_dim, **kwargs)
+        self.rate = check_rate("rate", rate)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed=seed)
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        vectors = super().call(inputs)
+        if not training or not self.rate:
+            return vectors
+        ones = ops.ones((self.input_dim, 1), dtype=vectors.dtype)
+        words = keras.random.dropout(ones, self.rate, seed=self.seed_generator)
+        return vectors * ops.take(words, ops.cast(inputs, "int32"), axis=0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
