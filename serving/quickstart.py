@@ -54,7 +54,7 @@ def answers() -> str:
     lines.append("ask more, in another terminal:")
     lines.append(f'  .venv/bin/python -m serving.client next "{PROMPT}"')
     lines.append(
-        f"  curl -d '{{\"inputs\": [\"{PROMPT}\"]}}' {REST}/v1/models/{LANGUAGE_MODEL}:predict"
+        f'  curl -d \'{{"inputs": ["{PROMPT}"]}}\' {REST}/v1/models/{LANGUAGE_MODEL}:predict'
     )
     lines.append("Ctrl-C stops the server")
     return "\n".join(lines)

@@ -13,7 +13,7 @@ import numpy as np
 from zoo.text import BOS, EOS, PAD
 
 Batch = dict[str, np.ndarray]
-WIDTH_MULTIPLE = 4
+WIDTH_MULTIPLE = 2
 
 
 def encode_stream(sentences: Sequence[Sequence[int]]) -> np.ndarray:

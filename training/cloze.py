@@ -65,7 +65,7 @@ class ClozeTask:
     ) -> tuple[Any, Any, None]:
         """Summed nats of the words at the counted positions, and their number."""
         hidden = self.model.features(batch["ids"], batch["blanks"], batch["mask"], training)
-        nats = self.model.output_projection.cross_entropy(hidden, batch["ids"])
+        nats = self.model.cross_entropy(hidden, batch["ids"])
         return ops.sum(nats * batch["weights"]), ops.sum(batch["weights"]), None
 
     def evaluate(self) -> dict[str, float]:

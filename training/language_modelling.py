@@ -89,7 +89,7 @@ class LanguageModelTask:
     ) -> tuple[Any, Any, dict[str, Any] | None]:
         """Summed nats over the counted tokens, their number, and the state to carry on."""
         hidden, state = self.model.features(batch["inputs"], carried, training=training)
-        nats = self.model.output_projection.cross_entropy(hidden, batch["targets"])
+        nats = self.model.cross_entropy(hidden, batch["targets"])
         weight = ops.sum(batch["weights"])
         total = ops.sum(nats * batch["weights"]) + weight * self.regularisation(hidden)
         return total, weight, state if carried is not None else None

@@ -96,7 +96,7 @@ class BidirectionalLanguageModel(KerasModel):
             "input_dropout": input_dropout,
             "cell_options": dict(cell_options or {}),
         }
-        self.embedding = layers.WordEmbedding(
+        self.embedding = layers.EmbeddingDropout(
             tokenizer.vocabulary_size, embedding_dim, name="embedding"
         )
         self.input_dropout = layers.LockedDropout(input_dropout, name="input_dropout")
@@ -180,8 +180,7 @@ class BidirectionalLanguageModel(KerasModel):
         blanks = steps == ops.expand_dims(position, 1)
         hidden = self.features(ids, blanks, steps < ops.expand_dims(lengths, 1))
         at_blank = ops.take_along_axis(hidden, position[:, None, None], axis=1)[:, 0]
-        logits = ops.cast(self.output_projection(at_blank), "float32")
-        return ops.log_softmax(logits, axis=-1)
+        return self.log_softmax(at_blank)
 
     def fill(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
         """The k likeliest words for the one `___` of each text, with their probabilities.

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo import layers
 from zoo.backend import compiled
 from zoo.models.base import PresetModel
 from zoo.models.language_model import checked_count
@@ -24,6 +25,7 @@ class KerasModel(PresetModel, keras.Model):
     """
 
     settings: dict[str, Any]
+    output_projection: layers.VocabularyOutput
 
     def __init__(self, tokenizer: WordTokenizer, **kwargs: Any) -> None:
         keras.Model.__init__(self, **kwargs)
@@ -35,6 +37,15 @@ class KerasModel(PresetModel, keras.Model):
         if method not in self._compiled:
             self._compiled[method] = compiled(getattr(self, method))
         return self._compiled[method](*arguments)
+
+    def cross_entropy(self, hidden: Any, targets: Any) -> Any:
+        """-log P(target) [7] in nats, [...], of targets [...] given hidden vectors [..., width]."""
+        output = self.output_projection
+        return layers.blocked_softmax_cross_entropy(hidden, output.kernel, output.bias, targets)
+
+    def log_softmax(self, hidden: Any) -> Any:
+        """Natural-log probabilities [..., vocabulary] float32 of hidden vectors [..., width]."""
+        return ops.log_softmax(ops.cast(self.output_projection(hidden), "float32"), axis=-1)
 
     def parameter_count(self) -> int:
         return int(sum(np.prod(w.shape, dtype=np.int64) for w in self.trainable_weights))

@@ -181,21 +181,24 @@ class LanguageModel(PresetModel):
         contexts = [self.tokenizer.encode(text) for text in prompts]
         ids, lengths = pad([[BOS, *context] for context in contexts])
         state = self.consume(ids, lengths - 1)
-        new = decoding.generate(
-            self.step,
-            state,
-            ids[np.arange(len(ids)), lengths - 1],
-            sampler or decoding.Greedy(),
-            max_words,
-            seed=seed,
-            forbidden_ids=(PAD, UNK, BOS),
-        )
+        last = ids[np.arange(len(ids)), lengths - 1]
+        new = self.continued(state, last, sampler or decoding.Greedy(), max_words, seed)
         added = [[int(i) for i in row] for row in np.asarray(new)]
         answers = [
             self.tokenizer.decode([*context, *row])
             for context, row in zip(contexts, added, strict=True)
         ]
         return answers[0] if isinstance(prompt, str) else answers
+
+    def continued(
+        self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
+    ) -> Any:
+        """Token ids [batch, max_words] that follow `first_ids`, `<pad>` after `<eos>`."""
+        from zoo import decoding
+
+        return decoding.generate(
+            self.step, state, first_ids, sampler, max_words, seed, forbidden_ids=(PAD, UNK, BOS)
+        )
 
 
 def likeliest(log_probs: np.ndarray, k: int, vocabulary: Sequence[str]) -> list[tuple[str, float]]:

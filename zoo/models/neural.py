@@ -23,8 +23,6 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     A subclass sets `self.output_projection` (a `zoo.layers.VocabularyOutput`).
     """
 
-    output_projection: Any
-
     def features(
         self, ids: Any, state: State | None = None, mask: Any = None, training: bool = False
     ) -> tuple[Any, State]:
@@ -66,11 +64,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     ) -> tuple[Any, State]:
         """Log-probabilities [batch, time] of `targets`, going on from `state`."""
         hidden, new = self.features(inputs, state)
-        return -self.output_projection.cross_entropy(hidden, targets), new
-
-    def log_softmax(self, hidden: Any) -> Any:
-        """Natural-log probabilities [..., vocabulary] float32 of hidden vectors [..., width]."""
-        return ops.log_softmax(ops.cast(self.output_projection(hidden), "float32"), axis=-1)
+        return -self.cross_entropy(hidden, targets), new
 
     # The same, compiled once and called with arrays.
 

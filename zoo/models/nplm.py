@@ -63,7 +63,7 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
             "dropout": dropout,
             "input_dropout": input_dropout,
         }
-        self.embedding = layers.WordEmbedding(
+        self.embedding = layers.EmbeddingDropout(
             tokenizer.vocabulary_size, embedding_dim, name="embedding"
         )
         self.input_dropout = keras.layers.Dropout(input_dropout, name="input_dropout")

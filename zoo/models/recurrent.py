@@ -81,8 +81,8 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             "weight_drop": weight_drop,
             "cell_options": dict(cell_options or {}),
         }
-        self.embedding = layers.WordEmbedding(
-            tokenizer.vocabulary_size, embedding_dim, dropout=embedding_dropout, name="embedding"
+        self.embedding = layers.EmbeddingDropout(
+            tokenizer.vocabulary_size, embedding_dim, rate=embedding_dropout, name="embedding"
         )
         self.input_dropout = layers.LockedDropout(input_dropout, name="input_dropout")
         self.recurrent_layers = [self._recurrent_layer(i) for i in range(num_layers)]

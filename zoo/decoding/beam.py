@@ -1,0 +1,166 @@
+"""Beam search with exact scores, written once for every model of the zoo.
+
+A row starts with `width` places. At each step the open hypotheses' best continuations take the
+places that are left; one that ends with `<eos>` goes to the pool of ended texts with a final score
+(nothing is collected after `<eos>`) and its place is used up. So a beam of 1 is greedy decoding,
+and a beam as wide as the space of texts finds them all. The search stops early only when no open
+hypothesis can still get among the `n_best`: log-probabilities are at most 0, so a score cannot
+rise but through the length penalty of the longest text.
+
+    score = log P / lp(n),   lp(n) = ((5 + n) / 6)^alpha          n tokens, <eos> counted
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras import ops
+
+from zoo.decoding.samplers import NEVER
+from zoo.text.vocabulary import BOS, EOS, PAD
+
+IMPOSSIBLE = NEVER / 2  # anything below was never a hypothesis
+
+
+def length_penalty(length: Any, alpha: float) -> Any:
+    """((5 + n) / 6)^alpha; 1 for alpha 0."""
+    return ops.power((5.0 + ops.cast(length, "float32")) / 6.0, alpha)
+
+
+def beam_search(
+    step: Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]],
+    state: dict[str, Any],
+    first_ids: Any,
+    width: int,
+    max_steps: int,
+    n_best: int = 1,
+    length_alpha: float = 0.0,
+    forbidden_ids: Sequence[int] = (PAD, BOS),
+    max_lengths: Any = None,
+) -> tuple[Any, Any]:
+    """The best texts of each row, best first.
+
+    Args:
+        step, state, first_ids, forbidden_ids: as in `zoo.decoding.generate`.
+        width: open hypotheses a row.
+        max_steps: tokens at most, `<eos>` counted.
+        n_best: texts a row, at most `width`.
+        length_alpha: 0 ranks by log-probability.
+        max_lengths: [rows] int32, a row's own limit below `max_steps`; None for no other.
+
+    Returns:
+        ids [rows, n_best, max_steps] int32, `<pad>` after `<eos>`, and scores [rows, n_best].
+        A text that reached the limit without `<eos>` is listed only behind all that ended.
+        Places without a hypothesis have only `<pad>` and a score of -inf.
+    """
+    from zoo.decoding.generation import as_tensors, without
+
+    rows = ops.shape(first_ids)[0]
+    positions = ops.arange(max_steps)[None, None, :]  # [1, 1, max_steps]
+    limits = ops.full((rows,), max_steps, dtype="int32") if max_lengths is None else max_lengths
+    best_penalty = length_penalty(limits, length_alpha)  # [rows]
+
+    def more(t: Any, *loop: Any) -> Any:
+        _, open_scores, _, _, pool_scores, _ = loop
+        hope = ops.max(open_scores, axis=1) / best_penalty
+        useful = ops.logical_and(hope > pool_scores[:, n_best - 1], hope > IMPOSSIBLE)
+        return ops.any(ops.logical_and(useful, t < limits))
+
+    def body(t: Any, *loop: Any) -> Any:
+        tokens, open_scores, open_ids, state, pool_scores, pool_ids = loop
+        log_probs, state = step(ops.reshape(tokens, (-1,)), state)
+        log_probs = without(ops.cast(log_probs, "float32"), forbidden_ids)
+        scores, tokens, parents = _continuations(open_scores, log_probs, pool_scores)
+        ids = ops.take_along_axis(open_ids, ops.expand_dims(parents, -1), axis=1)
+        ids = ops.where(positions == t, ops.expand_dims(tokens, -1), ids)
+        running = ops.expand_dims(t < limits, 1)  # [rows, 1]
+        ends = ops.logical_and(running, tokens == EOS)
+        final = ops.where(scores > IMPOSSIBLE, scores / length_penalty(t + 1, length_alpha), NEVER)
+        pool_scores, pool_ids = _merge(pool_scores, pool_ids, ops.where(ends, final, NEVER), ids)
+        scores = ops.where(ends, NEVER, ops.where(running, scores, open_scores))
+        ids = ops.where(ops.expand_dims(running, -1), ids, open_ids)
+        state = _reordered(as_tensors(state), parents, width)
+        return t + 1, tokens, scores, ids, state, pool_scores, pool_ids
+
+    start = _start(first_ids, state, width, max_steps)
+    end = ops.while_loop(more, body, start, maximum_iterations=max_steps)
+    _, _, open_scores, open_ids, _, pool_scores, pool_ids = end
+    cut_scores = ops.where(
+        open_scores > IMPOSSIBLE, open_scores / ops.expand_dims(best_penalty, 1), NEVER
+    )
+    return _with_unended(pool_scores, pool_ids, cut_scores, open_ids, n_best)
+
+
+def _start(first_ids: Any, state: dict[str, Any], width: int, max_steps: int) -> tuple[Any, ...]:
+    """Loop variables: one open hypothesis a row, the others impossible, an empty pool."""
+    from zoo.decoding.generation import as_tensors
+
+    rows = ops.shape(first_ids)[0]
+    first_only = ops.where(ops.arange(width) == 0, 0.0, NEVER)[None, :]
+    tokens = ops.broadcast_to(ops.expand_dims(first_ids, 1), (rows, width))
+    return (
+        ops.convert_to_tensor(0, dtype="int32"),
+        tokens,
+        ops.broadcast_to(first_only, (rows, width)),
+        ops.full((rows, width, max_steps), PAD, dtype="int32"),
+        {name: ops.repeat(v, width, axis=0) for name, v in as_tensors(state).items()},
+        ops.full((rows, width), NEVER, dtype="float32"),
+        ops.full((rows, width, max_steps), PAD, dtype="int32"),
+    )
+
+
+def _continuations(open_scores: Any, log_probs: Any, pool_scores: Any) -> tuple[Any, Any, Any]:
+    """The best continuations of a row's open hypotheses, as many as it has places left.
+
+    Args:
+        open_scores: [rows, width].
+        log_probs: [rows * width, vocabulary].
+        pool_scores: [rows, width], to count the places that are used up.
+
+    Returns:
+        Scores, tokens and parents [rows, width]; best first, places used up at NEVER.
+    """
+    width, vocabulary = open_scores.shape[1], log_probs.shape[-1]
+    log_probs = ops.reshape(log_probs, (-1, width, vocabulary))
+    totals = ops.maximum(ops.expand_dims(open_scores, -1) + log_probs, NEVER)
+    scores, best = ops.top_k(ops.reshape(totals, (-1, width * vocabulary)), k=width)
+    used = ops.sum(ops.cast(pool_scores > IMPOSSIBLE, "int32"), axis=1, keepdims=True)
+    scores = ops.where(ops.arange(width)[None, :] < width - used, scores, NEVER)
+    best = ops.cast(best, "int32")
+    return scores, best % vocabulary, best // vocabulary
+
+
+def _merge(scores: Any, ids: Any, new_scores: Any, new_ids: Any) -> tuple[Any, Any]:
+    """The pool with new ended hypotheses, best first; it has room for all."""
+    all_scores = ops.concatenate([scores, new_scores], axis=1)
+    all_ids = ops.concatenate([ids, new_ids], axis=1)
+    best_scores, best = ops.top_k(all_scores, k=scores.shape[1])
+    best = ops.expand_dims(ops.cast(best, "int32"), -1)
+    return best_scores, ops.take_along_axis(all_ids, best, axis=1)
+
+
+def _reordered(state: dict[str, Any], parents: Any, width: int) -> dict[str, Any]:
+    """Each open hypothesis gets its parent's state; tensors [rows * width, ...]."""
+    rows = ops.shape(parents)[0]
+    flat = ops.reshape(parents + ops.arange(rows, dtype="int32")[:, None] * width, (-1,))
+    return {name: ops.take(value, flat, axis=0) for name, value in state.items()}
+
+
+def _with_unended(
+    pool_scores: Any, pool_ids: Any, open_scores: Any, open_ids: Any, n_best: int
+) -> tuple[Any, Any]:
+    """The answer: ended texts first, then, in places left over, those cut by the limit."""
+    scores = ops.concatenate([pool_scores, open_scores], axis=1)  # [rows, 2 * width]
+    ids = ops.concatenate([pool_ids, open_ids], axis=1)
+    places = ops.cast(ops.arange(scores.shape[1]), "float32")  # both lists are sorted
+    key = ops.where(scores > IMPOSSIBLE, -places, -places - scores.shape[1])
+    _, best = ops.top_k(key, k=n_best)
+    best = ops.cast(best, "int32")
+    scores = ops.take_along_axis(scores, best, axis=1)
+    possible = scores > IMPOSSIBLE
+    ids = ops.take_along_axis(ids, ops.expand_dims(best, -1), axis=1)
+    return (
+        ops.where(ops.expand_dims(possible, -1), ids, PAD),
+        ops.where(possible, scores, -float("inf")),
+    )

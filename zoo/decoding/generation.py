@@ -1,0 +1,114 @@
+"""Token by token from a step function: one loop of stock ops, so a whole text is one graph call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.decoding.beam import beam_search
+from zoo.decoding.samplers import NEVER, Beam, Greedy, Sample
+from zoo.text.vocabulary import BOS, EOS, PAD
+
+Step = Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
+
+
+def generate(
+    step: Step,
+    state: dict[str, Any],
+    first_ids: Any,
+    sampler: Greedy | Sample | Beam,
+    max_steps: int,
+    seed: int = 0,
+    forbidden_ids: Sequence[int] = (PAD, BOS),
+) -> Any:
+    """Continue each row until `<eos>` or for `max_steps` tokens.
+
+    Args:
+        step: ([rows] int32, state) -> (log-probabilities [rows, vocabulary], state).
+        state: the state before `first_ids`; tensors [rows, ...] by name.
+        first_ids: [rows] int32, the token to feed first.
+        sampler: how a token is chosen.
+        max_steps: tokens to add at most.
+        seed: decides the draws of a sampler that draws.
+        forbidden_ids: tokens that are never chosen.
+
+    Returns:
+        [rows, max_steps] int32; `<pad>` after `<eos>`.
+    """
+    first_ids = ops.convert_to_tensor(first_ids, dtype="int32")
+    if isinstance(sampler, Beam):
+        ids, _ = beam_search(
+            step,
+            state,
+            first_ids,
+            sampler.width,
+            max_steps,
+            1,
+            length_alpha=sampler.length_alpha,
+            forbidden_ids=forbidden_ids,
+        )
+        return ids[:, 0]
+    uniform = uniform_numbers(first_ids.shape[0], max_steps, seed)
+    return sample_loop(step, state, first_ids, sampler, uniform, forbidden_ids)
+
+
+def uniform_numbers(rows: int, max_steps: int, seed: int) -> np.ndarray:
+    """The random numbers behind a sampled text; [rows, max_steps] float32 in [0, 1)."""
+    return np.random.default_rng(seed).random((rows, max_steps), dtype=np.float32)
+
+
+def sample_loop(
+    step: Step,
+    state: dict[str, Any],
+    first_ids: Any,
+    sampler: Greedy | Sample,
+    uniform: Any,
+    forbidden_ids: Sequence[int],
+) -> Any:
+    """`generate` for the samplers, from given uniform numbers [rows, max_steps]."""
+    uniform = ops.convert_to_tensor(uniform, dtype="float32")
+    max_steps = uniform.shape[1]
+    positions = ops.arange(max_steps)[None, :]  # [1, max_steps]
+
+    def more(t: Any, token: Any, ended: Any, ids: Any, state: Any) -> Any:
+        return ops.logical_and(t < max_steps, ops.logical_not(ops.all(ended)))
+
+    def body(t: Any, token: Any, ended: Any, ids: Any, state: Any) -> Any:
+        log_probs, state = step(token, state)
+        log_probs = without(ops.cast(log_probs, "float32"), forbidden_ids)
+        draw = ops.sum(ops.where(positions == t, uniform, 0.0), axis=1)
+        chosen = ops.where(ended, PAD, sampler.choose(log_probs, draw))
+        ids = ops.where(positions == t, ops.expand_dims(chosen, 1), ids)
+        return t + 1, chosen, ops.logical_or(ended, chosen == EOS), ids, as_tensors(state)
+
+    start = (
+        ops.convert_to_tensor(0, dtype="int32"),
+        first_ids,
+        ops.zeros_like(first_ids, dtype="bool"),
+        ops.cast(ops.zeros_like(uniform), "int32") + PAD,
+        as_tensors(state),
+    )
+    return ops.while_loop(more, body, start, maximum_iterations=max_steps)[3]
+
+
+def without(log_probs: Any, forbidden_ids: Sequence[int]) -> Any:
+    """Log-probabilities with some tokens out of the question."""
+    if not forbidden_ids:
+        return log_probs
+    vocabulary = ops.arange(log_probs.shape[-1])
+    banned = vocabulary == forbidden_ids[0]
+    for i in forbidden_ids[1:]:
+        banned = ops.logical_or(banned, vocabulary == i)
+    return ops.where(banned, NEVER, log_probs)
+
+
+def as_tensors(state: dict[str, Any]) -> dict[str, Any]:
+    """A state whose entries may be NumPy arrays (n-gram models) as tensors."""
+    return {
+        name: value if keras.ops.is_tensor(value) else ops.convert_to_tensor(value)
+        for name, value in state.items()
+    }

@@ -1,0 +1,116 @@
+"""How the next token is chosen from its distribution: small values, no state.
+
+A sampler turns log-probabilities into the distribution that it draws from; the draw itself is by
+inverse transform from one uniform number a token, so a seed decides the text on every backend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from zoo.errors import ZooError
+
+NEVER = -1e30
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """Always the likeliest token."""
+
+    def choose(self, log_probs: Any, uniform: Any) -> Any:
+        """Token ids [rows] from log-probabilities [rows, vocabulary]."""
+        return ops.cast(ops.argmax(log_probs, axis=-1), "int32")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A draw from the whole distribution, sharpened (temperature < 1) or flattened (> 1)."""
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0 or self.temperature == float("inf"):
+            raise ZooError(f"temperature={self.temperature!r}: give a number above 0")
+
+    def choose(self, log_probs: Any, uniform: Any) -> Any:
+        """Token ids [rows] from log-probabilities [rows, vocabulary] and uniform numbers [rows]."""
+        return drawn(self.kept(log_probs / self.temperature), uniform)
+
+    def kept(self, logits: Any) -> Any:
+        """The logits with the tokens out of the question at NEVER."""
+        return logits
+
+
+@dataclass(frozen=True)
+class TopK(Sample):
+    """A draw from the k likeliest tokens."""
+
+    k: int = 10
+
+    def __init__(self, k: int = 10, temperature: float = 1.0) -> None:
+        if not isinstance(k, int) or k < 1:
+            raise ZooError(f"k={k!r}: give a whole number from 1")
+        object.__setattr__(self, "k", k)
+        object.__setattr__(self, "temperature", temperature)
+        self.__post_init__()
+
+    def kept(self, logits: Any) -> Any:
+        values, _ = ops.top_k(logits, k=min(self.k, logits.shape[-1]))
+        return ops.where(logits >= values[..., -1:], logits, NEVER)
+
+
+@dataclass(frozen=True)
+class TopP(Sample):
+    """A draw from the fewest tokens that together have probability p (nucleus sampling)."""
+
+    p: float = 0.9
+
+    def __init__(self, p: float = 0.9, temperature: float = 1.0) -> None:
+        if not 0 < p <= 1:
+            raise ZooError(f"p={p!r}: give a number above 0 and at most 1")
+        object.__setattr__(self, "p", p)
+        object.__setattr__(self, "temperature", temperature)
+        self.__post_init__()
+
+    def kept(self, logits: Any) -> Any:
+        ordered, _ = ops.top_k(logits, k=logits.shape[-1])  # descending
+        probabilities = ops.softmax(ordered, axis=-1)
+        # A token is in while those before it have less than p together: the first always is.
+        inside = ops.cumsum(probabilities, axis=-1) - probabilities < self.p
+        smallest = ops.min(ops.where(inside, ordered, -NEVER), axis=-1, keepdims=True)
+        return ops.where(logits >= smallest, logits, NEVER)
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Beam search: the best text found, keeping `width` at a time.
+
+    `length_alpha` divides scores by the length penalty of Wu et al. 2016, ((5+n)/6)^alpha.
+    """
+
+    width: int = 5
+    n_best: int = 1
+    length_alpha: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.width, int) or self.width < 1:
+            raise ZooError(f"beam width {self.width!r}: give a whole number from 1")
+        if not isinstance(self.n_best, int) or not 1 <= self.n_best <= self.width:
+            raise ZooError(
+                f"n_best={self.n_best!r}: give a number from 1 to the width {self.width}"
+            )
+        if not self.length_alpha >= 0:
+            raise ZooError(f"length_alpha={self.length_alpha!r}: give a number of at least 0")
+
+
+def drawn(logits: Any, uniform: Any) -> Any:
+    """One token a row by inverse transform: the first at which the cumulative mass exceeds u."""
+    cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)  # [rows, vocabulary]
+    # Rounding may leave the total just below u; a token of mass 0 must never be drawn then.
+    target = ops.expand_dims(uniform, -1) * cumulative[..., -1:]
+    chosen = ops.sum(ops.cast(cumulative <= target, "int32"), axis=-1)
+    last = ops.sum(ops.cast(cumulative < cumulative[..., -1:], "int32"), axis=-1)
+    return ops.minimum(chosen, last)
