@@ -1,0 +1,179 @@
+"""A client of the served models, over gRPC or REST, for this server and for TensorFlow Serving."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from serving.errors import HTTP_STATUS, Code, ServingError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from zoo.models.language_model import Score
+
+LANGUAGE_MODEL = "lstm_tatoeba_en"
+TRANSLATION_MODEL = "seq2seq_tatoeba_de_en"
+FILL_MODEL = "birnn_tatoeba_en"
+Words = list[list[tuple[str, float]]]
+
+
+class Client:
+    """Asks a model server in words.
+
+    Args:
+        address: gRPC `host:port`; `Client.rest(url)` talks REST instead.
+        timeout: seconds to wait for an answer.
+        credentials: `grpc.ssl_channel_credentials(...)` for a server with TLS.
+
+    Example::
+
+        client = Client("127.0.0.1:8500")
+        client.next_words(["I would like to"])[0][0]      # ("go", 0.08)
+        Client.rest("http://127.0.0.1:8501").score(["the cat is small"])
+    """
+
+    def __init__(self, address: str, timeout: float = 30.0, credentials: Any = None) -> None:
+        self._transport: _Transport = _Grpc(address, timeout, credentials)
+
+    @classmethod
+    def rest(cls, url: str, timeout: float = 30.0) -> Client:
+        """A client that talks REST to `http://host:port`."""
+        client = cls.__new__(cls)
+        client._transport = _Rest(url.rstrip("/"), timeout)
+        return client
+
+    def next_words(self, texts: Sequence[str], model: str = LANGUAGE_MODEL) -> Words:
+        """The likeliest next words of each text with their probabilities, best first."""
+        return self._pairs(model, "next_word", texts, "words", "probabilities")
+
+    def fill(self, texts: Sequence[str], model: str = FILL_MODEL) -> Words:
+        """The likeliest words for the `___` of each text with their probabilities."""
+        return self._pairs(model, "fill", texts, "words", "probabilities")
+
+    def translate(self, texts: Sequence[str], model: str = TRANSLATION_MODEL) -> Words:
+        """Translations of each text with their scores, best first."""
+        return self._pairs(model, "translate", texts, "translations", "scores")
+
+    def score(self, texts: Sequence[str], model: str = LANGUAGE_MODEL) -> list[Score]:
+        """The log-probability of each text as a sentence, with its counted and unknown words."""
+        from zoo.models.language_model import Score
+
+        answer = self.predict(model, "score", texts)
+        columns = (answer["log_prob"], answer["tokens"], answer["oov"])
+        return [Score(float(p), int(t), int(o)) for p, t, o in zip(*columns, strict=True)]
+
+    def predict(self, model: str, signature: str, texts: Sequence[str]) -> dict[str, Any]:
+        """Every output of a signature that takes `text`, as nested lists.
+
+        Raises:
+            ServingError: the server refused, or cannot be reached (UNAVAILABLE).
+        """
+        if isinstance(texts, str | bytes):
+            raise TypeError(f"got one {type(texts).__name__} {texts!r:.60}; give a list of str")
+        return self._transport.predict(model, signature, list(texts))
+
+    def _pairs(
+        self, model: str, signature: str, texts: Sequence[str], items: str, numbers: str
+    ) -> Words:
+        answer = self.predict(model, signature, texts)
+        return [
+            list(zip(row, map(float, values), strict=True))
+            for row, values in zip(answer[items], answer[numbers], strict=True)
+        ]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+
+class _Transport:
+    def predict(self, model: str, signature: str, texts: list[str]) -> dict[str, Any]:
+        raise TypeError("a transport must define predict")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class _Grpc(_Transport):
+    def __init__(self, address: str, timeout: float, credentials: Any) -> None:
+        import grpc
+        from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+        self._timeout = timeout
+        limits = [("grpc.max_receive_message_length", -1)]
+        if credentials is None:
+            self._channel = grpc.insecure_channel(address, options=limits)
+        else:
+            self._channel = grpc.secure_channel(address, credentials, options=limits)
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+
+    def predict(self, model: str, signature: str, texts: list[str]) -> dict[str, Any]:
+        import grpc
+        from tensorflow_serving.apis import predict_pb2
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name, request.model_spec.signature_name = model, signature
+        tensor = request.inputs["text"]
+        tensor.dtype = 7
+        tensor.tensor_shape.dim.add(size=len(texts))
+        tensor.string_val.extend(text.encode() for text in texts)
+        try:
+            response = self._stub.Predict(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise ServingError(Code(error.code().value[0]), error.details() or "") from None
+        return {name: _listed(tensor) for name, tensor in response.outputs.items()}
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+def _listed(tensor: Any) -> Any:
+    from serving import tensors
+
+    array: np.ndarray = tensors.decode(tensor, "output")
+    return _texts(array.tolist()) if array.dtype == object else array.tolist()
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_texts(item) for item in value]
+    return value.decode("utf-8", "replace")
+
+
+class _Rest(_Transport):
+    def __init__(self, url: str, timeout: float) -> None:
+        self._url, self._timeout = url, timeout
+        # A proxy named in the environment is not meant for a model server.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def predict(self, model: str, signature: str, texts: list[str]) -> dict[str, Any]:
+        body = json.dumps({"signature_name": signature, "inputs": {"text": texts}}).encode()
+        request = urllib.request.Request(f"{self._url}/v1/models/{model}:predict", data=body)
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                return json.load(response)["outputs"]
+        except urllib.error.HTTPError as error:
+            raise _http_error(error) from None
+        except (urllib.error.URLError, TimeoutError) as error:
+            reason = getattr(error, "reason", error)
+            raise ServingError(Code.UNAVAILABLE, f"{self._url}: {reason}") from None
+
+
+def _http_error(error: urllib.error.HTTPError) -> ServingError:
+    """The server's own message under the first code that has this HTTP status."""
+    codes = {status: code for code, status in reversed(HTTP_STATUS.items())}
+    try:
+        message = json.load(error)["error"]
+    except (ValueError, KeyError, TypeError):
+        message = error.reason
+    return ServingError(codes.get(error.code, Code.UNKNOWN), str(message))

@@ -1,0 +1,224 @@
+"""Every request, whichever interface it came by: find the model, run it, count and log it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    regression_pb2,
+)
+
+from serving import examples, inference
+from serving.core import Core
+from serving.errors import ServingError, from_exception, invalid_argument, not_found
+from serving.lifecycle import Entry
+from serving.loader import Servable
+from serving.metrics import Metrics
+from serving.request_log import Record, RequestLog
+
+SIGNATURE_FIELD = "signature_def"
+MICRO = 1_000_000
+
+
+class Call:
+    """A request on its way: who asked for what, and when it must be answered."""
+
+    def __init__(self, entrypoint: str, method: str, deadline: float | None) -> None:
+        self.entrypoint, self.method, self.deadline = entrypoint, method, deadline
+        self.start = time.monotonic()
+        self.version: int | None = None
+
+
+class Engine:
+    """Answers requests from the models of a server."""
+
+    def __init__(
+        self,
+        core: Core,
+        metrics: Metrics,
+        log: RequestLog,
+        as_content: bool = False,
+        check_methods: bool = False,
+    ) -> None:
+        self.core, self.metrics, self.log = core, metrics, log
+        self.as_content, self.check_methods = as_content, check_methods
+
+    # Inference --------------------------------------------------------------------------------
+
+    def on_model(self, call: Call, spec: Any, work: Callable[[Servable], Any]) -> Any:
+        """Run `work` on the version that a ModelSpec names; counted, timed and logged.
+
+        Raises:
+            ServingError: whatever went wrong, as the client should see it.
+        """
+        error = None
+        try:
+            choice = spec.WhichOneof("version_choice")
+            with self._use(spec, choice) as entry:
+                call.version = entry.version
+                started = time.monotonic()
+                answer = work(entry.servable)
+                took = time.monotonic() - started
+            self.metrics.runtime_latency.observe(took * MICRO, spec.name, call.method, "TF1")
+            return answer
+        except Exception as caught:
+            error = from_exception(caught)
+            raise error from caught
+        finally:
+            self._record(call, spec, error)
+
+    def _use(self, spec: Any, choice: str | None) -> Any:
+        if not spec.name:
+            raise invalid_argument("ModelSpec has no name specified.")
+        version = spec.version.value if choice == "version" else None
+        label = spec.version_label if choice == "version_label" else None
+        return self.core.manager.use(spec.name, version, label)
+
+    def _record(self, call: Call, spec: Any, error: ServingError | None) -> None:
+        status = error.code.name if error is not None else "OK"
+        # Names that no model has would let a client grow the metrics without end.
+        name = spec.name if call.version is not None else ""
+        took = time.monotonic() - call.start
+        self.metrics.request_count.add(name, status)
+        self.metrics.request_latency.observe(took * MICRO, name, call.method, call.entrypoint)
+        if self.log.active:
+            message = error.message if error is not None else ""
+            record = Record(
+                call.entrypoint, call.method, spec.name, call.version, spec.signature_name,
+                status, message, took,
+            )  # fmt: skip
+            if self.log.write(record):
+                self.metrics.log_count.add(name, status)
+
+    def predict(self, request: Any, call: Call) -> bytes:
+        """A serialized PredictResponse."""
+        if not request.HasField("model_spec"):
+            raise invalid_argument("Missing ModelSpec")
+
+        def work(servable: Servable) -> bytes:
+            signature = inference.predict_signature(
+                servable, request.model_spec.signature_name, self.check_methods
+            )
+            return inference.predict(
+                servable, signature, request.inputs, request.output_filter,
+                call.deadline, self.as_content,
+            )  # fmt: skip
+
+        return self.on_model(call, request.model_spec, work)
+
+    def classify(self, request: Any, call: Call) -> Any:
+        """A ClassificationResponse."""
+        answer = classification_pb2.ClassificationResponse()
+        return self._on_examples(request, call, examples.classify, answer)
+
+    def regress(self, request: Any, call: Call) -> Any:
+        """A RegressionResponse."""
+        return self._on_examples(
+            request, call, examples.regress, regression_pb2.RegressionResponse()
+        )
+
+    def _on_examples(self, request: Any, call: Call, method: Any, response: Any) -> Any:
+        if not request.HasField("model_spec"):
+            raise invalid_argument("Missing ModelSpec")
+        spec = request.model_spec
+
+        def work(servable: Servable) -> Any:
+            result = method(servable, request, call.deadline, self.check_methods)
+            response.result.CopyFrom(result)
+            examples.fill_spec(response.model_spec, servable, spec.signature_name)
+            self._count_examples(spec.name, request.input)
+            return response
+
+        return self.on_model(call, spec, work)
+
+    def multi_inference(self, request: Any, call: Call) -> Any:
+        """A MultiInferenceResponse; the first task's model serves all."""
+        tasks = request.tasks
+        spec = tasks[0].model_spec if tasks else inference_pb2.InferenceTask().model_spec
+
+        def work(servable: Servable) -> Any:
+            answer = examples.multi_inference(servable, request, call.deadline, self.check_methods)
+            self._count_examples(spec.name, request.input)
+            return answer
+
+        return self.on_model(call, spec, work)
+
+    def _count_examples(self, name: str, request_input: Any) -> None:
+        kind = request_input.WhichOneof("kind")
+        count = len(getattr(request_input, kind).examples) if kind else 0
+        self.metrics.example_counts.observe(count, name)
+        self.metrics.example_count_total.add(name, amount=count)
+
+    # Facts about models -----------------------------------------------------------------------
+
+    def metadata(self, request: Any) -> Any:
+        """A GetModelMetadataResponse with the signatures of a version."""
+        if not request.HasField("model_spec"):
+            raise invalid_argument("Missing ModelSpec")
+        if not request.metadata_field:
+            raise invalid_argument(
+                "GetModelMetadataRequest must specify at least one metadata_field"
+            )
+        for name in request.metadata_field:
+            if name != SIGNATURE_FIELD:
+                raise invalid_argument(f"Metadata field {name} is not supported")
+        spec = request.model_spec
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        with self._use(spec, spec.WhichOneof("version_choice")) as entry:
+            response.model_spec.name = entry.name
+            response.model_spec.version.value = entry.version
+            response.metadata[SIGNATURE_FIELD].Pack(signature_map(entry.servable))
+        return response
+
+    def status(self, request: Any) -> Any:
+        """A GetModelStatusResponse: every version of a model, or the one asked for."""
+        if not request.HasField("model_spec"):
+            raise invalid_argument("Missing ModelSpec")
+        spec = request.model_spec
+        entries = self.core.manager.status(spec.name)
+        if spec.WhichOneof("version_choice") == "version":
+            version = spec.version.value
+            entries = [entry for entry in entries if entry.version == version]
+            if not entries:
+                raise not_found(f"Could not find version {version} of model {spec.name}")
+        if not entries:
+            raise not_found(f"Could not find any versions of model {spec.name}")
+        response = get_model_status_pb2.GetModelStatusResponse()
+        for entry in entries:
+            _add_status(response, entry)
+        return response
+
+    def reload(self, request: Any, deadline: float | None) -> dict[str, int]:
+        """Apply a ReloadConfigRequest; returns how much the metrics it names grew."""
+        before = {name: self.metrics.value(name) for name in request.metric_names}
+        if request.config.WhichOneof("config") == "custom_model_config":
+            raise invalid_argument(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                "Only ModelConfigList is currently supported"
+            )
+        self.core.reload(request.config, deadline)
+        return {name: self.metrics.value(name) - value for name, value in before.items()}
+
+
+def signature_map(servable: Servable | None) -> Any:
+    """A version's SignatureDefs by key."""
+    table = get_model_metadata_pb2.SignatureDefMap()
+    for key, signature in (servable.signatures if servable is not None else {}).items():
+        table.signature_def[key].CopyFrom(signature.definition)
+    return table
+
+
+def _add_status(response: Any, entry: Entry) -> None:
+    status = response.model_version_status.add(version=entry.version, state=int(entry.state))
+    # LOADING shows no error while a failed load is being tried again.
+    if entry.error is not None and entry.state.name == "END":
+        status.status.error_code = int(entry.error.code)
+        status.status.error_message = entry.error.message
+    else:
+        status.status.SetInParent()

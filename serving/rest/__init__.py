@@ -1,0 +1,1 @@
+"""The HTTP/REST side of the server."""

@@ -1,0 +1,250 @@
+"""The HTTP server: an ASGI application that hands requests to threads and itself stays responsive.
+
+Beyond TensorFlow Serving's interface it answers /v1/health/ready, /v1/health/live, /docs and
+/openapi.json.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import uvicorn
+
+from serving.engine import Engine
+from serving.errors import Code, ServingError, deadline_exceeded, invalid_argument
+from serving.flags import Flags
+from serving.rest import openapi
+from serving.rest.routes import (
+    MODEL_API,
+    NOT_FOUND_PAGE,
+    Answer,
+    Routes,
+    error_answer,
+    malformed,
+)
+
+log = logging.getLogger("serving.rest")
+LARGEST_INFLATED = 100 << 20
+CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"POST, GET"),
+    (b"access-control-allow-headers", b"Content-Type"),
+)
+# How long past the request's own timeout the connection waits for its thread.
+TIMEOUT_MARGIN = 1.0
+BATCHING_THREADS = 64
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class DisconnectedError(Exception):
+    """The client went away before its request was complete."""
+
+
+class RestApp:
+    """The ASGI application."""
+
+    def __init__(self, engine: Engine, flags: Flags, metrics_path: str | None) -> None:
+        self._engine = engine
+        self._timeout = flags.rest_api_timeout_in_ms / 1000
+        self._routes = Routes(engine, self._timeout)
+        self._largest = flags.rest_api_max_body_bytes
+        self._cors = CORS if flags.rest_api_enable_cors_support else ()
+        self._metrics_path = metrics_path
+        self._pool = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="rest")
+        self.ready = False
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        try:
+            answer = await self._answer(scope, receive)
+        except DisconnectedError:
+            return
+        except Exception as error:
+            log.exception("request failed")
+            answer = error_answer(error)
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"content-length", str(len(answer.body)).encode()),
+            *self._cors,
+            *answer.headers,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: dict[str, Any], receive: Receive) -> Answer:
+        method, path = scope["method"], _path(scope)
+        query = "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
+        own = self._own_page(method, path, query)
+        if own is not None:
+            return own
+        if not MODEL_API.fullmatch(path):
+            return NOT_FOUND_PAGE
+        if method == "OPTIONS":
+            return _preflight(scope)
+        if method == "POST":
+            return await self._post(scope, receive, path, query)
+        if method == "GET":
+            return await self._in_thread(self._routes.get, path, query)
+        return error_answer(malformed(method, path))
+
+    def _own_page(self, method: str, path: str, query: str) -> Answer | None:
+        """Pages that do not need a thread."""
+        if path == self._metrics_path and method == "GET":
+            return self._metrics(path, query)
+        if query or method != "GET":
+            return None
+        if path == "/v1/health/live":
+            return Answer(200, b'{"status": "live"}\n')
+        if path == "/v1/health/ready":
+            return self._readiness()
+        if path == "/docs":
+            return Answer(200, openapi.PAGE, "text/html; charset=utf-8")
+        if path == "/openapi.json":
+            return Answer(200, openapi.document(self._engine))
+        return None
+
+    def _readiness(self) -> Answer:
+        """Ready when every configured model has an available version."""
+        manager = self._engine.core.manager
+        missing = [name for name in self._engine.core.model_names() if not manager.available(name)]
+        return openapi.readiness(self.ready, missing)
+
+    def _metrics(self, path: str, query: str) -> Answer:
+        if query:
+            text = f"Unexpected path: {path}{query}. Should be {path}"
+            return Answer(400, text.encode(), "text/plain")
+        return Answer(200, self._engine.metrics.page().encode(), "text/plain")
+
+    async def _post(self, scope: dict[str, Any], receive: Receive, path: str, query: str) -> Answer:
+        try:
+            body = await self._body(scope, receive)
+        except ServingError as error:
+            return error_answer(error)
+        return await self._in_thread(self._routes.post, path, query, body)
+
+    async def _body(self, scope: dict[str, Any], receive: Receive) -> bytes:
+        headers = dict(scope["headers"])
+        if int(headers.get(b"content-length", b"0") or 0) > self._largest:
+            raise self._too_large()
+        chunks, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise DisconnectedError
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > self._largest:
+                raise self._too_large()
+            more = message.get("more_body", False)
+        body = b"".join(chunks)
+        if b"gzip" in headers.get(b"content-encoding", b""):
+            return inflated(body)
+        return body
+
+    def _too_large(self) -> ServingError:
+        return ServingError(
+            Code.RESOURCE_EXHAUSTED, f"request body is larger than {self._largest} bytes"
+        )
+
+    async def _in_thread(self, work: Callable[..., Answer], *args: Any) -> Answer:
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        if self._timeout <= 0:
+            return await future
+        try:
+            return await asyncio.wait_for(future, self._timeout + TIMEOUT_MARGIN)
+        except TimeoutError:
+            return error_answer(deadline_exceeded("Timed out waiting for the model"))
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def worker_threads(flags: Flags) -> int:
+    """Threads for requests; a batch forms from requests that wait in threads of their own."""
+    if "rest_api_num_threads" in flags.given or not flags.enable_batching:
+        return max(1, flags.rest_api_num_threads)
+    return max(BATCHING_THREADS, flags.rest_api_num_threads)
+
+
+def _path(scope: dict[str, Any]) -> str:
+    return scope["raw_path"].partition(b"?")[0].decode("latin-1")
+
+
+def _preflight(scope: dict[str, Any]) -> Answer:
+    """A browser's OPTIONS question: yes to any web origin."""
+    origin = dict(scope["headers"]).get(b"origin", b"")
+    return Answer(200 if origin.startswith((b"http://", b"https://")) else 400, b"")
+
+
+def inflated(body: bytes) -> bytes:
+    """A gzip body's content, at most 100 MiB of it."""
+    engine = zlib.decompressobj(wbits=31)
+    try:
+        content = engine.decompress(body, LARGEST_INFLATED)
+    except zlib.error as error:
+        raise invalid_argument(f"cannot inflate the gzip body: {error}") from None
+    if engine.unconsumed_tail:
+        raise invalid_argument(f"the gzip body inflates to more than {LARGEST_INFLATED} bytes")
+    if not engine.eof:
+        raise invalid_argument("the gzip body is cut short")
+    return content
+
+
+class RestServer:
+    """The application on a socket, in a thread of its own."""
+
+    def __init__(self, app: RestApp, host: str, port: int) -> None:
+        self.app = app
+        self._socket = _bound(host, port)
+        config = uvicorn.Config(
+            app, http="httptools", ws="none", lifespan="off", loop="asyncio",
+            log_config=None, access_log=False, server_header=False, timeout_keep_alive=75,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, daemon=True, name="rest-server")
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    def start(self) -> str:
+        """Listen; returns the address once connections are accepted."""
+        self.app.ready = True
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.01)
+        host, port = self._socket.getsockname()[:2]
+        return f"{host}:{port}"
+
+    def stop(self, grace: float) -> None:
+        """Answer what is running, for at most `grace` seconds, and take nothing new."""
+        self.app.ready = False
+        self._server.config.timeout_graceful_shutdown = max(1, int(grace))
+        self._server.should_exit = True
+        self._thread.join(grace + 1)
+        self.app.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A bound socket that does not listen yet: clients are refused until the models are there."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        raise ServingError(Code.UNKNOWN, f"cannot listen on {host}:{port}: {error}") from None
+    bound.set_inheritable(True)
+    return bound

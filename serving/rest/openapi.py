@@ -1,0 +1,116 @@
+"""A page that describes the loaded signatures, and the OpenAPI document behind it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tensorflow.core.framework import types_pb2
+
+from serving.engine import Engine
+from serving.lifecycle import Entry
+from serving.rest.routes import Answer
+from serving.signatures import Signature, Slot
+
+INTEGERS = {
+    types_pb2.DT_INT8, types_pb2.DT_UINT8, types_pb2.DT_INT16, types_pb2.DT_UINT16,
+    types_pb2.DT_INT32, types_pb2.DT_UINT32, types_pb2.DT_INT64, types_pb2.DT_UINT64,
+}  # fmt: skip
+
+PAGE = b"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Model server</title>
+<style>
+body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}
+pre{background:#f3f3f3;padding:.8rem;overflow:auto}h2{margin-top:2rem}
+</style></head><body>
+<h1>Model server</h1>
+<p>Loaded models and their signatures. The same as <a href="/openapi.json">OpenAPI</a>.</p>
+<div id="paths">Loading.</div>
+<script>
+const escape = text => text.replace(/[&<>]/g, c => ({"&":"&amp;","<":"&lt;",">":"&gt;"}[c]));
+fetch("/openapi.json").then(answer => answer.json()).then(api => {
+  document.getElementById("paths").innerHTML = Object.entries(api.paths).map(([path, verbs]) =>
+    Object.entries(verbs).map(([verb, operation]) => {
+      const content = operation.requestBody && operation.requestBody.content["application/json"];
+      const schema = content ? escape(JSON.stringify(content.schema, null, 2)) : "";
+      const title = `<h2>${verb.toUpperCase()} ${escape(path)}</h2>`;
+      return title + `<p>${escape(operation.summary)}</p>` + (schema && `<pre>${schema}</pre>`);
+    }).join("")).join("");
+});
+</script></body></html>
+"""
+
+
+def readiness(serving: bool, missing: list[str]) -> Answer:
+    """The answer of /v1/health/ready: 200 or 503, with the models that are not available."""
+    ready = serving and not missing
+    content = {"status": "ready" if ready else "not ready", "unavailable_models": missing}
+    return Answer(200 if ready else 503, (json.dumps(content) + "\n").encode())
+
+
+def document(engine: Engine) -> bytes:
+    """The OpenAPI 3 document of the models that are loaded now."""
+    paths: dict[str, Any] = {}
+    for entry in sorted(engine.core.manager.loaded(), key=lambda e: e.name):
+        paths |= _model_paths(entry)
+    content = {
+        "openapi": "3.0.3",
+        "info": {"title": "Model server", "version": "1"},
+        "paths": paths,
+    }
+    return json.dumps(content, indent=2).encode()
+
+
+def _model_paths(entry: Entry) -> dict[str, Any]:
+    base = f"/v1/models/{entry.name}"
+    signatures = entry.servable.signatures if entry.servable is not None else {}
+    usable = [s for s in signatures.values() if s.inputs]
+    return {
+        base: {"get": _operation(f"Status of every version of {entry.name}")},
+        f"{base}/metadata": {"get": _operation(f"Signatures of {entry.name}")},
+        f"{base}:predict": {"post": _predict(entry, usable)},
+    }
+
+
+def _operation(summary: str) -> dict[str, Any]:
+    return {"summary": summary, "responses": {"200": {"description": "OK"}}}
+
+
+def _predict(entry: Entry, signatures: list[Signature]) -> dict[str, Any]:
+    schemas = [_request_schema(signature) for signature in signatures]
+    body = {"content": {"application/json": {"schema": {"oneOf": schemas}}}, "required": True}
+    summary = f"Run a signature of {entry.name}, version {entry.version}"
+    return {**_operation(summary), "requestBody": body}
+
+
+def _request_schema(signature: Signature) -> dict[str, Any]:
+    inputs = {alias: _tensor_schema(slot) for alias, slot in signature.inputs.items()}
+    row = {alias: _tensor_schema(slot, skip=1) for alias, slot in signature.inputs.items()}
+    return {
+        "type": "object",
+        "title": signature.key,
+        "description": "Outputs: " + ", ".join(slot.text for slot in signature.outputs.values()),
+        "properties": {
+            "signature_name": {"type": "string", "enum": [signature.key]},
+            "inputs": {"type": "object", "properties": inputs},
+            "instances": {"type": "array", "items": {"type": "object", "properties": row}},
+        },
+    }
+
+
+def _tensor_schema(slot: Slot, skip: int = 0) -> dict[str, Any]:
+    """Nested arrays of the element's type; `skip` leaves out the batch dimension."""
+    schema: dict[str, Any] = {"type": _json_type(slot.dtype)}
+    for size in reversed((slot.shape or ())[skip:]):
+        schema = {"type": "array", "items": schema}
+        if size >= 0:
+            schema |= {"minItems": size, "maxItems": size}
+    return schema
+
+
+def _json_type(dtype: int) -> str:
+    if dtype == types_pb2.DT_STRING:
+        return "string"
+    if dtype == types_pb2.DT_BOOL:
+        return "boolean"
+    return "integer" if dtype in INTEGERS else "number"

@@ -1,0 +1,193 @@
+"""Paths of the REST interface and what each of them does."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from google.protobuf import json_format
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    regression_pb2,
+)
+
+from serving import inference, signatures
+from serving.engine import SIGNATURE_FIELD, Call, Engine
+from serving.errors import HTTP_STATUS, ServingError, from_exception, invalid_argument
+from serving.loader import Servable
+from serving.rest import json_examples, json_input, json_output
+
+MODEL_API = re.compile(r"/v1/.*", re.IGNORECASE | re.DOTALL)
+INFER_PATH = re.compile(
+    r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(classify|regress|predict)",
+    re.IGNORECASE | re.ASCII,
+)
+FACTS_PATH = re.compile(
+    r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(?:/(metadata))?",
+    re.IGNORECASE | re.ASCII,
+)
+LARGEST_INT64 = (1 << 63) - 1
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=())
+
+
+def error_answer(error: BaseException) -> Answer:
+    """A failed request's response."""
+    error = from_exception(error)
+    return Answer(HTTP_STATUS[error.code], json_output.error_body(error.message))
+
+
+def malformed(method: str, path: str) -> ServingError:
+    """What a path or verb that the interface does not know gets."""
+    return invalid_argument(f"Malformed request: {method} {path}")
+
+
+class Routes:
+    """Answers REST requests from an engine."""
+
+    def __init__(self, engine: Engine, timeout_seconds: float) -> None:
+        self._engine = engine
+        self._timeout = timeout_seconds
+        self._infer: dict[str, Callable[[Any, bytes, Call], bytes]] = {
+            "predict": self._predict,
+            "classify": self._classify,
+            "regress": self._regress,
+        }
+
+    def post(self, path: str, query: str, body: bytes) -> Answer:
+        """Answer a POST."""
+        try:
+            match = INFER_PATH.fullmatch(path) if not query else None
+            if match is None:
+                raise malformed("POST", path + query)
+            spec = model_spec(*match.groups()[:3])
+            # RE2 matches the verb in any case, but only lower-case verbs are dispatched.
+            infer = self._infer.get(match.group(4))
+            if infer is None:
+                raise malformed("POST", path)
+            deadline = time.monotonic() + self._timeout if self._timeout > 0 else None
+            call = Call("REST", match.group(4).capitalize(), deadline)
+            return Answer(200, infer(spec, body, call))
+        except Exception as error:
+            return error_answer(error)
+
+    def get(self, path: str, query: str) -> Answer:
+        """Answer a GET."""
+        try:
+            match = FACTS_PATH.fullmatch(path) if not query else None
+            if match is None:
+                raise malformed("GET", path + query)
+            name, version, label, metadata = match.groups()
+            if not name:
+                raise invalid_argument("Missing model name in request.")
+            spec = model_spec(name, version, label)
+            return Answer(200, self._metadata(spec) if metadata else self._status(spec))
+        except Exception as error:
+            return error_answer(error)
+
+    def _predict(self, spec: Any, body: bytes, call: Call) -> bytes:
+        document = json_input.parse(body)
+        spec.signature_name = json_input.signature_name(document)
+
+        def work(servable: Servable) -> bytes:
+            signature = _signature(servable, spec.signature_name)
+            arrays, rows = json_input.predict_inputs(document, signature.inputs)
+            names = tuple(signature.outputs)
+            values = inference.run(servable, signature, arrays, names, call.deadline)
+            by_name = dict(zip(names, values, strict=True))
+            return (json_output.predictions if rows else json_output.outputs)(by_name)
+
+        return self._engine.on_model(call, spec, work)
+
+    def _classify(self, spec: Any, body: bytes, call: Call) -> bytes:
+        request = classification_pb2.ClassificationRequest(model_spec=spec)
+        json_examples.fill_request(json_input.parse(body), request)
+        return json_output.classifications(self._engine.classify(request, call).result)
+
+    def _regress(self, spec: Any, body: bytes, call: Call) -> bytes:
+        request = regression_pb2.RegressionRequest(model_spec=spec)
+        json_examples.fill_request(json_input.parse(body), request)
+        return json_output.regressions(self._engine.regress(request, call).result)
+
+    def _status(self, spec: Any) -> bytes:
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
+        return pretty(self._engine.status(request))
+
+    def _metadata(self, spec: Any) -> bytes:
+        request = get_model_metadata_pb2.GetModelMetadataRequest(
+            model_spec=spec, metadata_field=[SIGNATURE_FIELD]
+        )
+        response = self._engine.metadata(request)
+        table = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata[SIGNATURE_FIELD].Unpack(table)
+        text = (
+            '{\n"model_spec":' + _json(response.model_spec) + ",\n"
+            '"metadata": {"signature_def": ' + _json(table) + "}\n}\n"
+        )
+        return text.encode()
+
+
+def _signature(servable: Servable, key: str) -> signatures.Signature:
+    key = key or signatures.DEFAULT
+    signature = servable.signatures.get(key)
+    if signature is None:
+        raise invalid_argument(f'Serving signature name: "{key}" not found in signature def')
+    return signature
+
+
+def model_spec(name: str, version: str | None, label: str | None) -> Any:
+    """The ModelSpec of a path; names and labels may be percent-encoded."""
+    spec = model_pb2.ModelSpec()
+    spec.name = _decoded(name)
+    if version:
+        if int(version) > LARGEST_INT64:
+            raise invalid_argument(f"Failed to convert version: {version} to numeric.")
+        spec.version.value = int(version)
+    if label:
+        spec.version_label = _decoded(label)
+    return spec
+
+
+def _decoded(text: str) -> str:
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise invalid_argument(f"Failed to decode {text}: not UTF-8") from None
+
+
+def _json(message: Any) -> str:
+    return json_format.MessageToJson(
+        message,
+        always_print_fields_with_no_presence=True,
+        preserving_proto_field_name=True,
+        indent=1,
+    )
+
+
+def pretty(message: Any) -> bytes:
+    """A message as JSON with every field printed."""
+    return (_json(message) + "\n").encode()
+
+
+NOT_FOUND_PAGE = Answer(
+    404,
+    b"<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n"
+    b"</BODY></HTML>\n",
+    "text/html",
+)

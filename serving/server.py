@@ -1,0 +1,209 @@
+"""The embedded model server: put together, started, stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from serving.errors import from_exception, invalid_argument
+from serving.flags import CPUS, Flags, parse_or_usage
+
+FAILED = 255
+LOG_FORMAT = "%(asctime)s.%(msecs)03d: %(levelname).1s %(name)s] %(message)s"
+DEFAULT_REST_PORT = 8501
+MICRO = 1_000_000
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the server until SIGTERM or Ctrl-C; returns the process's exit code.
+
+    Args:
+        argv: tensorflow_model_server's flags; without a model the shipped presets are exported
+            and served.
+    """
+    flags = parse_or_usage(sys.argv[1:] if argv is None else argv)
+    if flags is None:
+        return FAILED
+    if flags.version:
+        return _print_version()
+    _set_up_logging()
+    try:
+        server = ModelServer(flags)
+        server.start()
+    except Exception as error:
+        print(f"Failed to start server. Error: {from_exception(error)}", flush=True)
+        return FAILED
+    server.wait()
+    server.stop()
+    return 0
+
+
+def _print_version() -> int:
+    import tensorflow as tf
+
+    from zoo._version import __version__
+
+    print(f"Recurrent Zoo ModelServer: {__version__}\nTensorFlow Library: {tf.__version__}")
+    return 0
+
+
+def _set_up_logging() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(
+        level=logging.INFO, format=LOG_FORMAT, datefmt="%Y-%m-%d %H:%M:%S", stream=sys.stderr
+    )
+
+
+def with_defaults(flags: Flags) -> Flags:
+    """Without any model named, REST is on by default too."""
+    named = flags.model_config_file or flags.model_base_path
+    if named or "rest_api_port" in flags.given:
+        return flags
+    return Flags({**flags.values, "rest_api_port": DEFAULT_REST_PORT}, flags.given)
+
+
+def check_flags(flags: Flags) -> None:
+    """Refuse flags that contradict each other."""
+    if not flags.port and not flags.rest_api_port and not flags.grpc_socket_path:
+        raise invalid_argument(
+            "At least one of server_options.grpc_port or server_options.http_port must be set."
+        )
+    if flags.port and flags.port == flags.rest_api_port:
+        raise invalid_argument(
+            "server_options.http_port cannot be same as grpc_port. Please use different port."
+        )
+    if flags.model_base_path and flags.model_config_file:
+        raise invalid_argument(
+            "server_options.model_base_path and server_options.model_config_file are both set; "
+            "give one of them"
+        )
+
+
+class ModelServer:
+    """A server with its models, built from flags.
+
+    Example::
+
+        server = ModelServer(flags.parse(["--port=8500", "--model_base_path=/models/m"]))
+        server.start()
+        ...
+        server.stop()
+    """
+
+    def __init__(self, flags: Flags) -> None:
+        flags = with_defaults(flags)
+        check_flags(flags)
+        self.flags = flags
+        self._stopping = threading.Event()
+        self._grpc: Any = None
+        self._rest: Any = None
+        self._build()
+
+    def _build(self) -> None:
+        """Make the parts; nothing is loaded yet, and only the REST port is bound."""
+        from serving import config, core, engine, lifecycle, loader, metrics, request_log, source
+        from serving import warmup as warm
+
+        flags = self.flags
+        options = loader.load_options(flags, config.batching_parameters(flags))
+        self.metrics = metrics.Metrics()
+
+        def load(name: str, version: int, path: str) -> Any:
+            servable = loader.load(name, version, path, options)
+            if flags.enable_model_warmup:
+                iterations = flags.num_request_iterations_for_warmup
+                try:
+                    warm.warm_up(servable, path, iterations, self.metrics)
+                except Exception:
+                    servable.close()
+                    raise
+            return servable
+
+        retry = lifecycle.RetryPolicy(
+            flags.max_num_load_retries, flags.load_retry_interval_micros / MICRO
+        )
+        self.manager = lifecycle.Manager(load, retry, flags.num_load_threads or CPUS)
+        watcher = source.Source(self.manager, flags.file_system_poll_wait_seconds)
+        self._log = request_log.RequestLog(flags.request_log)
+        self.core = core.Core(self.manager, watcher, flags, self._log.configure)
+        self.engine = engine.Engine(
+            self.core,
+            self.metrics,
+            self._log,
+            flags.enable_serialization_as_tensor_content,
+            flags.enable_signature_method_name_check,
+        )
+        self._make_interfaces(config.metrics_path(flags))
+
+    def _make_interfaces(self, metrics_path: str | None) -> None:
+        from serving import grpc_service, profiler
+        from serving.rest import app
+
+        flags = self.flags
+        extra = [profiler.Profiler().handlers()] if flags.enable_profiler else []
+        if flags.port or flags.grpc_socket_path:
+            self._grpc = grpc_service.GrpcServer(self.engine, flags, extra)
+        if flags.rest_api_port:
+            rest = app.RestApp(self.engine, flags, metrics_path)
+            self._rest = app.RestServer(rest, flags.host, flags.rest_api_port)
+
+    def start(self) -> None:
+        """Load the models, then listen.
+
+        Raises:
+            ServingError: what kept the server from starting.
+        """
+        log = logging.getLogger("serving.server")
+        for name in self.flags.inert():
+            log.warning("--%s has no meaning here and is ignored", name)
+        self.core.start(self._config(), self.flags.partial_start)
+        if self._grpc is not None:
+            for address in self._grpc.start():
+                log.info("Running gRPC ModelServer at %s ...", address)
+        if self._rest is not None:
+            log.info("Exporting HTTP/REST API at:%s ...", self._rest.start())
+            log.info("Entering the event loop ...")
+
+    def _config(self) -> Any:
+        from serving import config, defaults
+
+        if self.flags.model_config_file or self.flags.model_base_path:
+            return config.model_server_config(self.flags)
+        return defaults.shipped_config()
+
+    def wait(self) -> None:
+        """Block until SIGTERM or Ctrl-C; a second signal ends the process at once."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        while not self._stopping.wait(3600):
+            pass
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        if self._stopping.is_set():
+            os._exit(128 + number)
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """Take no new requests, answer the running ones, unload the models."""
+        grace = float(self.flags.drain_seconds)
+        until = time.monotonic() + grace
+        self.core.stop()
+        if self._grpc is not None:
+            self._grpc.set_serving(False)
+        stops = [
+            threading.Thread(target=part.stop, args=(grace,))
+            for part in (self._grpc, self._rest)
+            if part is not None
+        ]
+        for thread in stops:
+            thread.start()
+        for thread in stops:
+            thread.join()
+        self.manager.close(max(1.0, until - time.monotonic()))
+        self._log.close()
