@@ -38,7 +38,6 @@ class LanguageModelGraph(tf.Module):
         self.graph = model
         self.text = tokenizer.graph()
         self.resources = resources
-        self.words = tf.constant(tokenizer.vocabulary)
         self.vocabulary_size = tokenizer.vocabulary_size
 
     def contexts(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -61,7 +60,7 @@ class LanguageModelGraph(tf.Module):
         )
         count = min(TOP, self.vocabulary_size - len(SPECIALS))
         values, best = tf.math.top_k(tf.exp(log_probs) * offered, k=count)
-        return {"words": tf.gather(self.words, best), "probabilities": values}
+        return {"words": tf.gather(self.text.vocabulary, best), "probabilities": values}
 
     def distribution(self, text: tf.Tensor) -> Signatures:
         return {"probabilities": tf.exp(self.log_probs_after(text)[0])}

@@ -21,17 +21,19 @@ from zoo.text.vocabulary import BOS, EOS, PAD, UNK, VOCABULARY_FILE, write_vocab
 
 
 class CodePointTable(tf.Module):
-    """A table over all code points as two small constants and two gathers."""
+    """A table over all code points as two small arrays and two gathers."""
 
     def __init__(self, table: np.ndarray) -> None:
         super().__init__()
         numbers, pages = codepoints.paged(table)
-        self.numbers = tf.constant(numbers)
-        self.pages = tf.constant(pages.astype(np.int32))
+        # Variables, not constants: every signature of a SavedModel has its own copy of a constant.
+        self.numbers = tf.Variable(numbers, trainable=False)
+        self.entries = tf.Variable(pages.reshape(-1), trainable=False)
 
     def __call__(self, points: tf.Tensor) -> tf.Tensor:
         page = tf.gather(self.numbers, points // codepoints.PAGE)
-        return tf.gather_nd(self.pages, tf.stack([page, points % codepoints.PAGE], axis=-1))
+        entry = page * codepoints.PAGE + points % codepoints.PAGE
+        return tf.cast(tf.gather(self.entries, entry), tf.int32)
 
 
 class GraphTokenizer(tf.Module):
@@ -44,7 +46,11 @@ class GraphTokenizer(tf.Module):
     def __init__(self, vocabulary: Sequence[str], lowercase: bool, split: str) -> None:
         super().__init__()
         self.words = split == "words"
-        self.fold = CodePointTable(codepoints.folds(lowercase)) if lowercase or self.words else None
+        self.shift = None
+        if lowercase or self.words:
+            # Distances, not letters: they are zero nearly everywhere, so few pages are distinct.
+            points = np.arange(codepoints.CODE_POINTS, dtype=np.int32)
+            self.shift = CodePointTable(codepoints.folds(lowercase) - points)
         self.classes = CodePointTable(codepoints.classes())
         self.vocabulary_asset = tf.saved_model.Asset(str(_vocabulary_file(vocabulary)))
         self.table = tf.lookup.StaticHashTable(
@@ -57,7 +63,7 @@ class GraphTokenizer(tf.Module):
             ),
             default_value=UNK,
         )
-        self.vocabulary = tf.constant(list(vocabulary))
+        self.vocabulary = tf.Variable(list(vocabulary), trainable=False, dtype=tf.string)
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Tokens of each text: string [batch] -> ragged string [batch, None]."""
@@ -65,8 +71,8 @@ class GraphTokenizer(tf.Module):
         points = tf.strings.unicode_decode(ended, "UTF-8", errors="replace")
         flat = points.flat_values  # [characters of the batch]
         kinds = self.classes(flat)
-        if self.fold is not None:
-            flat = self.fold(flat)
+        if self.shift is not None:
+            flat += self.shift(flat)
             kinds = self.classes(flat) if self.words else kinds
         visible = kinds != codepoints.SPACE
         inside = self._inside_word(kinds) if self.words else visible
