@@ -1,0 +1,17 @@
+"""Models and servers that the serving tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the test models and their models.config."""
+    from tests.serving.models import write_all
+
+    directory = tmp_path_factory.mktemp("models")
+    write_all(directory)
+    return directory
