@@ -8,19 +8,20 @@ hypothesis can still get among the `n_best`: log-probabilities are at most 0, so
 rise but through the length penalty of the longest text.
 
     score = log P / lp(n),   lp(n) = ((5 + n) / 6)^alpha          n tokens, <eos> counted
+                                                       (Wu et al. 2016, arXiv 1609.08144)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras import ops
 
-from zoo.decoding.samplers import NEVER
+from zoo.decoding.samplers import IMPOSSIBLE, NEVER, Beam, is_count
+from zoo.decoding.steps import Step, as_tensors, without
+from zoo.errors import ZooError
 from zoo.text.vocabulary import BOS, EOS, PAD
-
-IMPOSSIBLE = NEVER / 2  # anything below was never a hypothesis
 
 
 def length_penalty(length: Any, alpha: float) -> Any:
@@ -29,7 +30,7 @@ def length_penalty(length: Any, alpha: float) -> Any:
 
 
 def beam_search(
-    step: Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]],
+    step: Step,
     state: dict[str, Any],
     first_ids: Any,
     width: int,
@@ -38,27 +39,38 @@ def beam_search(
     length_alpha: float = 0.0,
     forbidden_ids: Sequence[int] = (PAD, BOS),
     max_lengths: Any = None,
+    shared: Mapping[str, Any] | None = None,
 ) -> tuple[Any, Any]:
     """The best texts of each row, best first.
 
     Args:
-        step, state, first_ids, forbidden_ids: as in `zoo.decoding.generate`.
+        step, state, first_ids, forbidden_ids: as in `zoo.decoding.generate`. The step is called
+            with `rows * width` tokens, the hypotheses of a row next to each other.
         width: open hypotheses a row.
         max_steps: tokens at most, `<eos>` counted.
         n_best: texts a row, at most `width`.
         length_alpha: 0 ranks by log-probability.
         max_lengths: [rows] int32, a row's own limit below `max_steps`; None for no other.
+        shared: state entries that are the same for all hypotheses of a row and that no step
+            changes, [rows, ...]; the step finds them in its state as they are, never copied.
 
     Returns:
         ids [rows, n_best, max_steps] int32, `<pad>` after `<eos>`, and scores [rows, n_best].
         A text that reached the limit without `<eos>` is listed only behind all that ended.
         Places without a hypothesis have only `<pad>` and a score of -inf.
-    """
-    from zoo.decoding.generation import as_tensors, without
 
-    rows = ops.shape(first_ids)[0]
-    positions = ops.arange(max_steps)[None, None, :]  # [1, 1, max_steps]
-    limits = ops.full((rows,), max_steps, dtype="int32") if max_lengths is None else max_lengths
+    Raises:
+        ZooError: a width, `n_best`, `length_alpha` or `max_steps` out of range.
+    """
+    Beam(width, n_best, length_alpha)  # refuses what is out of range
+    if not is_count(max_steps):
+        raise ZooError(f"max_steps={max_steps!r}: give a whole number from 1")
+    constant = as_tensors(shared or {})
+    first_ids = ops.convert_to_tensor(first_ids, dtype="int32")
+    positions = ops.arange(max_steps, dtype="int32")[None, None, :]  # [1, 1, max_steps]
+    limits = ops.full_like(first_ids, max_steps)  # [rows]
+    if max_lengths is not None:
+        limits = ops.minimum(limits, ops.cast(max_lengths, "int32"))
     best_penalty = length_penalty(limits, length_alpha)  # [rows]
 
     def more(t: Any, *loop: Any) -> Any:
@@ -69,8 +81,8 @@ def beam_search(
 
     def body(t: Any, *loop: Any) -> Any:
         tokens, open_scores, open_ids, state, pool_scores, pool_ids = loop
-        log_probs, state = step(ops.reshape(tokens, (-1,)), state)
-        log_probs = without(ops.cast(log_probs, "float32"), forbidden_ids)
+        log_probs, state = step(ops.reshape(tokens, (-1,)), {**state, **constant})
+        log_probs = without(log_probs, forbidden_ids)
         scores, tokens, parents = _continuations(open_scores, log_probs, pool_scores)
         ids = ops.take_along_axis(open_ids, ops.expand_dims(parents, -1), axis=1)
         ids = ops.where(positions == t, ops.expand_dims(tokens, -1), ids)
@@ -80,10 +92,12 @@ def beam_search(
         pool_scores, pool_ids = _merge(pool_scores, pool_ids, ops.where(ends, final, NEVER), ids)
         scores = ops.where(ends, NEVER, ops.where(running, scores, open_scores))
         ids = ops.where(ops.expand_dims(running, -1), ids, open_ids)
-        state = _reordered(as_tensors(state), parents, width)
+        changing = {name: value for name, value in state.items() if name not in constant}
+        state = _reordered(as_tensors(changing), parents, width)
         return t + 1, tokens, scores, ids, state, pool_scores, pool_ids
 
-    start = _start(first_ids, state, width, max_steps)
+    changing = {name: value for name, value in state.items() if name not in constant}
+    start = _start(first_ids, changing, width, max_steps)
     end = ops.while_loop(more, body, start, maximum_iterations=max_steps)
     _, _, open_scores, open_ids, _, pool_scores, pool_ids = end
     cut_scores = ops.where(
@@ -94,14 +108,11 @@ def beam_search(
 
 def _start(first_ids: Any, state: dict[str, Any], width: int, max_steps: int) -> tuple[Any, ...]:
     """Loop variables: one open hypothesis a row, the others impossible, an empty pool."""
-    from zoo.decoding.generation import as_tensors
-
     rows = ops.shape(first_ids)[0]
     first_only = ops.where(ops.arange(width) == 0, 0.0, NEVER)[None, :]
-    tokens = ops.broadcast_to(ops.expand_dims(first_ids, 1), (rows, width))
     return (
         ops.convert_to_tensor(0, dtype="int32"),
-        tokens,
+        ops.broadcast_to(ops.expand_dims(first_ids, 1), (rows, width)),
         ops.broadcast_to(first_only, (rows, width)),
         ops.full((rows, width, max_steps), PAD, dtype="int32"),
         {name: ops.repeat(v, width, axis=0) for name, v in as_tensors(state).items()},
@@ -122,13 +133,17 @@ def _continuations(open_scores: Any, log_probs: Any, pool_scores: Any) -> tuple[
         Scores, tokens and parents [rows, width]; best first, places used up at NEVER.
     """
     width, vocabulary = open_scores.shape[1], log_probs.shape[-1]
-    log_probs = ops.reshape(log_probs, (-1, width, vocabulary))
-    totals = ops.maximum(ops.expand_dims(open_scores, -1) + log_probs, NEVER)
-    scores, best = ops.top_k(ops.reshape(totals, (-1, width * vocabulary)), k=width)
+    # A hypothesis can give at most `width` of the best: two small selections, not one large.
+    each = min(width, vocabulary)
+    best, tokens = ops.top_k(log_probs, k=each)  # [rows * width, each]
+    totals = ops.expand_dims(open_scores, -1) + ops.reshape(best, (-1, width, each))
+    totals = ops.reshape(ops.maximum(totals, NEVER), (-1, width * each))
+    scores, places = ops.top_k(totals, k=width)  # [rows, width]
     used = ops.sum(ops.cast(pool_scores > IMPOSSIBLE, "int32"), axis=1, keepdims=True)
-    scores = ops.where(ops.arange(width)[None, :] < width - used, scores, NEVER)
-    best = ops.cast(best, "int32")
-    return scores, best % vocabulary, best // vocabulary
+    scores = ops.where(ops.arange(width, dtype="int32")[None, :] < width - used, scores, NEVER)
+    places = ops.cast(places, "int32")
+    tokens = ops.reshape(ops.cast(tokens, "int32"), (-1, width * each))
+    return scores, ops.take_along_axis(tokens, places, axis=1), places // each
 
 
 def _merge(scores: Any, ids: Any, new_scores: Any, new_ids: Any) -> tuple[Any, Any]:

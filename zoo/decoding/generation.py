@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from zoo.decoding.beam import beam_search
-from zoo.decoding.samplers import NEVER, Beam, Greedy, Sample
+from zoo.decoding.samplers import IMPOSSIBLE, Beam, Greedy, Sample, is_count
+from zoo.decoding.steps import Step, as_tensors, without
+from zoo.errors import ZooError
 from zoo.text.vocabulary import BOS, EOS, PAD
-
-Step = Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
 
 
 def generate(
@@ -38,7 +37,12 @@ def generate(
 
     Returns:
         [rows, max_steps] int32; `<pad>` after `<eos>`.
+
+    Raises:
+        ZooError: `max_steps` is below 1.
     """
+    if not is_count(max_steps):
+        raise ZooError(f"max_steps={max_steps!r}: give a whole number from 1")
     first_ids = ops.convert_to_tensor(first_ids, dtype="int32")
     if isinstance(sampler, Beam):
         ids, _ = beam_search(
@@ -79,9 +83,12 @@ def sample_loop(
 
     def body(t: Any, token: Any, ended: Any, ids: Any, state: Any) -> Any:
         log_probs, state = step(token, state)
-        log_probs = without(ops.cast(log_probs, "float32"), forbidden_ids)
+        log_probs = without(log_probs, forbidden_ids)
         draw = ops.sum(ops.where(positions == t, uniform, 0.0), axis=1)
-        chosen = ops.where(ended, PAD, sampler.choose(log_probs, draw))
+        chosen = sampler.choose(log_probs, draw)
+        # Where nothing may follow (counts without smoothing), the text ends.
+        chosen = ops.where(ops.max(log_probs, axis=1) > IMPOSSIBLE, chosen, EOS)
+        chosen = ops.where(ended, PAD, chosen)
         ids = ops.where(positions == t, ops.expand_dims(chosen, 1), ids)
         return t + 1, chosen, ops.logical_or(ended, chosen == EOS), ids, as_tensors(state)
 
@@ -93,22 +100,3 @@ def sample_loop(
         as_tensors(state),
     )
     return ops.while_loop(more, body, start, maximum_iterations=max_steps)[3]
-
-
-def without(log_probs: Any, forbidden_ids: Sequence[int]) -> Any:
-    """Log-probabilities with some tokens out of the question."""
-    if not forbidden_ids:
-        return log_probs
-    vocabulary = ops.arange(log_probs.shape[-1])
-    banned = vocabulary == forbidden_ids[0]
-    for i in forbidden_ids[1:]:
-        banned = ops.logical_or(banned, vocabulary == i)
-    return ops.where(banned, NEVER, log_probs)
-
-
-def as_tensors(state: dict[str, Any]) -> dict[str, Any]:
-    """A state whose entries may be NumPy arrays (n-gram models) as tensors."""
-    return {
-        name: value if keras.ops.is_tensor(value) else ops.convert_to_tensor(value)
-        for name, value in state.items()
-    }

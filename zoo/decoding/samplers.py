@@ -14,6 +14,7 @@ from keras import ops
 from zoo.errors import ZooError
 
 NEVER = -1e30
+IMPOSSIBLE = NEVER / 2  # a log-probability or score below was never a possibility
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,25 @@ class Sample:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0 or self.temperature == float("inf"):
+        if not is_number(self.temperature) or not 0 < self.temperature < float("inf"):
             raise ZooError(f"temperature={self.temperature!r}: give a number above 0")
 
     def choose(self, log_probs: Any, uniform: Any) -> Any:
         """Token ids [rows] from log-probabilities [rows, vocabulary] and uniform numbers [rows]."""
-        return drawn(self.kept(log_probs / self.temperature), uniform)
+        # Shifted before the division, so that the smallest temperature makes no 0/0.
+        shifted = log_probs - ops.max(log_probs, axis=-1, keepdims=True)
+        logits, ids = self.kept(shifted / max(self.temperature, 1e-30))
+        place = drawn(logits, uniform)
+        if ids is None:
+            return place
+        return ops.take_along_axis(ops.cast(ids, "int32"), place[:, None], axis=1)[:, 0]
 
-    def kept(self, logits: Any) -> Any:
-        """The logits with the tokens out of the question at NEVER."""
-        return logits
+    def kept(self, logits: Any) -> tuple[Any, Any]:
+        """What is drawn from: logits [rows, n] (NEVER: out of the question) and their token ids.
+
+        None for the ids means that places are ids.
+        """
+        return logits, None
 
 
 @dataclass(frozen=True)
@@ -51,15 +61,15 @@ class TopK(Sample):
     k: int = 10
 
     def __init__(self, k: int = 10, temperature: float = 1.0) -> None:
-        if not isinstance(k, int) or k < 1:
+        if not is_count(k):
             raise ZooError(f"k={k!r}: give a whole number from 1")
         object.__setattr__(self, "k", k)
         object.__setattr__(self, "temperature", temperature)
         self.__post_init__()
 
-    def kept(self, logits: Any) -> Any:
-        values, _ = ops.top_k(logits, k=min(self.k, logits.shape[-1]))
-        return ops.where(logits >= values[..., -1:], logits, NEVER)
+    def kept(self, logits: Any) -> tuple[Any, Any]:
+        # In sorted order a tie at the last place lets in one token, not all of its equals.
+        return ops.top_k(logits, k=min(self.k, logits.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -69,19 +79,18 @@ class TopP(Sample):
     p: float = 0.9
 
     def __init__(self, p: float = 0.9, temperature: float = 1.0) -> None:
-        if not 0 < p <= 1:
+        if not is_number(p) or not 0 < p <= 1:
             raise ZooError(f"p={p!r}: give a number above 0 and at most 1")
         object.__setattr__(self, "p", p)
         object.__setattr__(self, "temperature", temperature)
         self.__post_init__()
 
-    def kept(self, logits: Any) -> Any:
-        ordered, _ = ops.top_k(logits, k=logits.shape[-1])  # descending
+    def kept(self, logits: Any) -> tuple[Any, Any]:
+        ordered, ids = ops.top_k(logits, k=logits.shape[-1])  # descending
         probabilities = ops.softmax(ordered, axis=-1)
         # A token is in while those before it have less than p together: the first always is.
         inside = ops.cumsum(probabilities, axis=-1) - probabilities < self.p
-        smallest = ops.min(ops.where(inside, ordered, -NEVER), axis=-1, keepdims=True)
-        return ops.where(logits >= smallest, logits, NEVER)
+        return ops.where(inside, ordered, NEVER), ids
 
 
 @dataclass(frozen=True)
@@ -96,19 +105,30 @@ class Beam:
     length_alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.width, int) or self.width < 1:
+        if not is_count(self.width):
             raise ZooError(f"beam width {self.width!r}: give a whole number from 1")
-        if not isinstance(self.n_best, int) or not 1 <= self.n_best <= self.width:
+        if not is_count(self.n_best) or self.n_best > self.width:
             raise ZooError(
                 f"n_best={self.n_best!r}: give a number from 1 to the width {self.width}"
             )
-        if not self.length_alpha >= 0:
+        if not is_number(self.length_alpha) or not 0 <= self.length_alpha < float("inf"):
             raise ZooError(f"length_alpha={self.length_alpha!r}: give a number of at least 0")
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is a whole number from 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is an int or a float (NaN included)."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def drawn(logits: Any, uniform: Any) -> Any:
     """One token a row by inverse transform: the first at which the cumulative mass exceeds u."""
-    cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)  # [rows, vocabulary]
+    mass = ops.exp(logits - ops.max(logits, axis=-1, keepdims=True))  # [rows, vocabulary]
+    cumulative = ops.cumsum(mass, axis=-1)
     # Rounding may leave the total just below u; a token of mass 0 must never be drawn then.
     target = ops.expand_dims(uniform, -1) * cumulative[..., -1:]
     chosen = ops.sum(ops.cast(cumulative <= target, "int32"), axis=-1)

@@ -1,0 +1,32 @@
+"""The step function that a model gives to decoding, and what is done to its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras import ops
+
+from zoo.decoding.samplers import NEVER
+
+Step = Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
+
+
+def without(log_probs: Any, forbidden_ids: Sequence[int]) -> Any:
+    """Finite float32 log-probabilities [rows, vocabulary], NEVER for forbidden tokens."""
+    log_probs = ops.maximum(ops.cast(log_probs, "float32"), NEVER)  # no -inf: 0 * inf is NaN
+    if not forbidden_ids:
+        return log_probs
+    vocabulary = ops.arange(log_probs.shape[-1])
+    banned = vocabulary == forbidden_ids[0]
+    for i in forbidden_ids[1:]:
+        banned = ops.logical_or(banned, vocabulary == i)
+    return ops.where(banned, NEVER, log_probs)
+
+
+def as_tensors(state: dict[str, Any]) -> dict[str, Any]:
+    """A state whose entries may be NumPy arrays (n-gram models) as tensors."""
+    return {
+        name: value if ops.is_tensor(value) else ops.convert_to_tensor(value)
+        for name, value in state.items()
+    }
