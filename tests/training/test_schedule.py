@@ -46,9 +46,7 @@ def test_it_stops_and_remembers_the_best():
 
 
 def test_averaging_comes_before_stopping():
-    config = TrainingConfig(
-        stop_after=2, optimizer=OptimizerConfig(average=True, average_after=2)
-    )
+    config = TrainingConfig(stop_after=2, optimizer=OptimizerConfig(average=True, average_after=2))
     progress, _ = run([5, 6, 7], config)
     assert averaging_due(progress, config)
     assert not progress.stopped

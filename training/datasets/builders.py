@@ -46,6 +46,7 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             description=f"{self.source.description}. {self.source.licence}.",
             citation=self.source.attribution,
             license=self.source.licence,
+            disable_shuffling=True,  # running text has an order
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:

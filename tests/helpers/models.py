@@ -1,0 +1,70 @@
+"""List a language model here once: every shared check of tests/zoo/models runs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import keras
+
+from tests.helpers.corpus import english
+from zoo.models import (
+    BidirectionalLanguageModel,
+    NeuralProbabilisticLanguageModel,
+    RecurrentLanguageModel,
+)
+from zoo.text import WordTokenizer
+
+TEXTS = ["The cat is small at home.", "", "she", "qqq zzz qqq", "tom looks very old in the garden."]
+
+
+@cache
+def tokenizer() -> WordTokenizer:
+    """A vocabulary of the toy grammar."""
+    return WordTokenizer.train(english(120))
+
+
+def recurrent(**settings: Any) -> RecurrentLanguageModel:
+    """A small recurrent model with fixed weights."""
+    keras.utils.set_random_seed(3)
+    small = {"units": 7, "embedding_dim": 6, "num_layers": 2}
+    return RecurrentLanguageModel(tokenizer(), **{**small, **settings})
+
+
+def nplm(**settings: Any) -> NeuralProbabilisticLanguageModel:
+    keras.utils.set_random_seed(3)
+    small = {"units": 7, "embedding_dim": 5, "window": 3}
+    return NeuralProbabilisticLanguageModel(tokenizer(), **{**small, **settings})
+
+
+def bidirectional(**settings: Any) -> BidirectionalLanguageModel:
+    keras.utils.set_random_seed(3)
+    small = {"units": 5, "embedding_dim": 6, "num_layers": 2}
+    return BidirectionalLanguageModel(tokenizer(), **{**small, **settings})
+
+
+LANGUAGE_MODELS: dict[str, Callable[[], Any]] = {
+    "rnn_sigmoid": lambda: recurrent(cell="rnn", cell_options={"activation": "sigmoid"}),
+    "rnn_tanh_learnt_h0": lambda: recurrent(cell="rnn", cell_options={"learn_initial_state": True}),
+    "irnn": lambda: recurrent(
+        cell="rnn", cell_options={"activation": "relu", "recurrent_initializer": "identity"}
+    ),
+    "gru": lambda: recurrent(cell="gru"),
+    "gru_as_in_the_notes": lambda: recurrent(cell="gru", cell_options={"use_bias": False}),
+    "lstm_tied": lambda: recurrent(tied=True),
+    "cifg_projected": lambda: recurrent(cell="cifg", tied=True, num_layers=1),
+    "nplm": nplm,
+    "nplm_without_direct": lambda: nplm(direct=False),
+}
+CLOZE_MODELS: dict[str, Callable[[], Any]] = {
+    "bidirectional": lambda: bidirectional(cell="rnn"),
+    "bidirectional_lstm": lambda: bidirectional(cell="lstm"),
+    "deep_bidirectional": lambda: bidirectional(cell="gru", mixing="layers"),
+}
+
+
+@cache
+def language_model(name: str) -> Any:
+    """A listed model, built once a test process."""
+    return {**LANGUAGE_MODELS, **CLOZE_MODELS}[name]()

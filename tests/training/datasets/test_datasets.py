@@ -1,0 +1,99 @@
+"""Corpora: the same examples by reader and by TFDS builder, clean splits, clear refusals."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.helpers.corpus import all_sentences, english, write_data_folder
+from training.datasets import SOURCES, load
+from training.datasets.readers import TURNED
+from training.datasets.splits import shuffled, split
+from zoo.errors import ZooError
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return write_data_folder(tmp_path_factory.mktemp("data"))
+
+
+@pytest.mark.parametrize("name", [*SOURCES, *TURNED])
+def test_each_corpus_has_three_disjoint_splits(name, data_dir):
+    corpus = load(name, data_dir)
+    parts = [corpus.train, corpus.valid, corpus.test]
+    assert all(parts)
+    texts = [{getattr(x, "target", x) for x in part} for part in parts]
+    if not corpus.is_stream:
+        assert not texts[0] & texts[1]
+        assert not texts[0] & texts[2]
+    assert corpus.licence
+
+
+def test_no_held_out_german_sentence_is_trained_on(data_dir, tmp_path):
+    (tmp_path / "tatoeba").mkdir()
+    lines = [f"{en}\t{de}" for en, de in all_sentences()[:300]]
+    # The same German sentence under other English sides, as in the corpus.
+    lines += [f"Indeed, {en}\t{de}" for en, de in all_sentences()[:300]]
+    (tmp_path / "tatoeba" / "deu-eng.tsv").write_text("\n".join(lines), encoding="utf-8")
+    corpus = load("tatoeba_de_en", tmp_path)
+    trained = {pair.source for pair in corpus.train}
+    held = [*corpus.valid, *corpus.test]
+    assert held
+    assert not trained & {pair.source for pair in held}
+    assert all(len(pair.references) == 2 for pair in held)
+    assert all(pair.target in pair.references for pair in held)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_tfds_builder_gives_the_readers_examples(name, data_dir, tmp_path):
+    from training.datasets.builders import prepared
+
+    assert prepared(name, str(tmp_path), data_dir) == load(name, data_dir)
+
+
+def test_splits_do_not_depend_on_the_order_of_the_file():
+    sentences = english(100)
+    again = sentences[::-1] + sentences[:10]
+    random.Random(0).shuffle(again)
+    assert split(sentences, 10, 20) == split(again, 10, 20)
+    assert shuffled(sentences, 1) != shuffled(sentences, 2)
+
+
+def test_own_files_and_folders(tmp_path):
+    file = tmp_path / "mine.txt"
+    file.write_bytes(b"one two\r\nthree\n\n")
+    assert load(str(file)).test == ["one two", "three"]
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("eins\tone\n", encoding="utf-8")
+    assert load(str(pairs)).test[0].target == "one"
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"{part}.txt").write_text(part, encoding="utf-8")
+    corpus = load(str(tmp_path))
+    assert (corpus.train, corpus.test) == (["train"], ["test"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"caf\xe9\n", "not UTF-8"), (b"a\x00b\n", "NUL"), (b"a\tb\nno tab\n", "no tab")],
+)
+def test_damaged_files_are_refused(content, message, tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_bytes(content)
+    with pytest.raises(ZooError, match=message):
+        load(str(path))
+
+
+def test_missing_data_names_the_file_and_the_address(tmp_path):
+    with pytest.raises(ZooError, match="eng.txt is missing.*--data-dir.*manythings"):
+        load("tatoeba_en", tmp_path)
+    with pytest.raises(ZooError, match="no data set or file 'nothing'.*tatoeba_en"):
+        load("nothing")
+
+
+def test_parallel_files_of_different_length_are_refused(data_dir, tmp_path):
+    write_data_folder(tmp_path)
+    with (tmp_path / "multi30k" / "train.en").open("a", encoding="utf-8") as file:
+        file.write("One more.\n")
+    with pytest.raises(ZooError, match=r"train.de has 300 lines, .*train.en has 301"):
+        load("multi30k_de_en", tmp_path)

@@ -1,0 +1,161 @@
+"""The word tokenizer: its rules, and the same ids in Python and in the graph for any text."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.helpers.corpus import english
+from zoo.errors import ZooError
+from zoo.text import BOS, EOS, PAD, UNK, WordTokenizer, codepoints, load_tokenizer
+
+CORPUS = [*english(60), "Don't pay 1,000.50 (yet)!", "Der Fluß ist grün.", '"Oh no", he said.']
+VARIANTS = {
+    "lower": WordTokenizer.train(CORPUS),
+    "cased": WordTokenizer.train(CORPUS, lowercase=False),
+    "whitespace": WordTokenizer.train(CORPUS, split="whitespace", lowercase=False),
+    "whitespace_lower": WordTokenizer.train(CORPUS, split="whitespace"),
+}
+TRICKY = "İΣ ΑΣ a’b don''t 1.2.3,4 .5 5. \x00\u200b\ufeff x\u0301 😀👩\u200d🔬 <eos> <unk> ǅ \u2028"
+# Half arbitrary Unicode, half made of the characters that the rules are about.
+texts = st.one_of(st.text(max_size=40), st.text("ab1.,'’ \"-()ÜßΣ\u0301\u200d\n\x00", max_size=40))
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("Don't pay 1,000.50 (yet)!", ["don't", "pay", "1,000.50", "(", "yet", ")", "!"]),
+        ("I’d go", ["i'd", "go"]),
+        ("'quoted' o''k", ["'", "quoted", "'", "o", "'", "'", "k"]),
+        ("GRÜNER Fluß", ["grüner", "fluß"]),
+        ("a\u0301b 東京 x²", ["a\u0301b", "東京", "x²"]),
+        ("5. 3.14 .5", ["5", ".", "3.14", ".", "5"]),
+        ("<eos>", ["<", "eos", ">"]),
+        (" \t\n\x00", []),
+        ("", []),
+    ],
+)
+def test_rules(text, tokens):
+    assert VARIANTS["lower"].tokenize(text) == tokens
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@settings(max_examples=60, deadline=None)
+@given(batch=st.lists(texts, min_size=1, max_size=5))
+@example(batch=[TRICKY, "", " "])
+def test_graph_and_python_give_the_same_ids(name, batch):
+    tokenizer = VARIANTS[name]
+    graph = tokenizer.graph_encode(tf.constant(batch)).to_list()
+    assert graph == [tokenizer.encode(text) for text in batch]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_graph_and_python_give_the_same_text(name, data):
+    tokenizer = VARIANTS[name]
+    ids = st.integers(0, tokenizer.vocabulary_size - 1)
+    rows = data.draw(st.lists(st.lists(ids, min_size=6, max_size=6), min_size=1, max_size=4))
+    graph = tokenizer.graph_decode(tf.constant(rows, tf.int32)).numpy()
+    assert [text.decode() for text in graph] == [tokenizer.decode(row) for row in rows]
+
+
+def test_every_code_point_between_letters_and_digits():
+    """All of Unicode, 64 code points a text, so that the sweep takes seconds."""
+    points = [chr(p) for p in range(codepoints.CODE_POINTS) if not 0xD800 <= p < 0xE000]
+    batch = [
+        " ".join(f"a{c}b 1{c}2" for c in points[start : start + 64])
+        for start in range(0, len(points), 64)
+    ]
+    tokenizer = VARIANTS["lower"]
+    graph = tokenizer.graph().tokenize(tf.constant(batch))
+    python = [[token.encode() for token in tokenizer.tokenize(text)] for text in batch]
+    assert graph.row_lengths().numpy().tolist() == [len(tokens) for tokens in python]
+    assert graph.values.numpy().tolist() == [token for tokens in python for token in tokens]
+
+
+def test_bytes_that_are_no_utf8_do_not_break_the_graph():
+    ids = VARIANTS["lower"].graph_encode(tf.constant([b"the \xff\xfe cat", b"\xc3"])).to_list()
+    the, cat = VARIANTS["lower"].encode("the cat")
+    assert (ids[0][0], ids[0][-1]) == (the, cat)
+    assert set(ids[0][1:-1]) == {UNK}
+
+
+@pytest.mark.parametrize("text", ["word " * 10_000, "x" * 1_000_000], ids=["words", "letters"])
+def test_long_texts(text):
+    tokenizer = VARIANTS["lower"]
+    assert tokenizer.graph_encode(tf.constant([text])).to_list() == [tokenizer.encode(text)]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_no_text_produces_a_control_id(name):
+    text = "<pad> <unk> <bos> <eos> the"
+    ids = VARIANTS[name].encode(text)
+    assert not {PAD, BOS, EOS} & set(ids)
+    assert VARIANTS[name].graph_encode(tf.constant([text])).to_list() == [ids]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'he said, "oh no!" and (twice) paid $5, i.e. 50% of 1,000.50; isn\'t it?',
+        "wow: twenty-five… [sic] {a}",
+    ],
+)
+def test_detokenization_puts_punctuation_back(text):
+    tokenizer = WordTokenizer.train([text])
+    restored = tokenizer.decode(tokenizer.encode(text))
+    assert restored.replace("i. e.", "i.e.") == text
+
+
+def test_vocabulary_is_by_frequency_then_alphabet():
+    tokenizer = WordTokenizer.train(["b b a c c", "d"], size=7)
+    assert tokenizer.vocabulary == ("<pad>", "<unk>", "<bos>", "<eos>", "b", "c", "a")
+    assert WordTokenizer.train(["b b a"], min_count=2).vocabulary[4:] == ("b",)
+
+
+def test_save_and_load(tmp_path):
+    tokenizer = VARIANTS["whitespace_lower"]
+    tokenizer.save(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.vocabulary == tokenizer.vocabulary
+    assert loaded.get_config() == tokenizer.get_config()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["tokenizer.json", "vocabulary.txt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cut off"),
+        (b"the\ncat\n", "does not start with <pad>"),
+        (b"<pad>\n<unk>\n<bos>\n<eos>\nthe\nthe\n", "line 6: 'the' stands there twice"),
+        (b"<pad>\n<unk>\n<bos>\n<eos>\n\n", "line 5"),
+        (b"<pad>\n<unk>\n<bos>\n<eos>\nth", "cut off"),
+        (b"<pad>\n<unk>\n<bos>\n<eos>\n\xff\n", "not UTF-8"),
+        (b"<pad>\n<unk>\n<bos>\n<eos>\na\x00b\n", "is not a word"),
+    ],
+)
+def test_damaged_vocabularies_are_refused(content, message, tmp_path):
+    VARIANTS["lower"].save(tmp_path)
+    (tmp_path / "vocabulary.txt").write_bytes(content)
+    with pytest.raises(ZooError, match=message):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"class": "os.system", "config": {}})])
+def test_damaged_settings_are_refused(content, tmp_path):
+    VARIANTS["lower"].save(tmp_path)
+    (tmp_path / "tokenizer.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ZooError, match="tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+def test_graph_tables_are_small():
+    variables = VARIANTS["lower"].graph().variables
+    numeric = [v for v in variables if v.dtype != tf.string]
+    assert sum(np.prod(v.shape) * v.dtype.size for v in numeric) < 200_000
