@@ -11,6 +11,9 @@ padded and an answer does not depend on what it was batched with.
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +30,32 @@ Shapes = tuple[tuple[int, ...], ...]
 def inner_shapes(arrays: Sequence[np.ndarray]) -> Shapes:
     """Every input's shape without its first dimension."""
     return tuple(array.shape[1:] for array in arrays)
+
+
+class Company:
+    """Tells requests that come alone from requests that have company to be batched with.
+
+    A lone request would only wait for the batch to time out, so it is better run at once.
+    """
+
+    def __init__(self, linger_seconds: float = 0.2) -> None:
+        self._linger = linger_seconds
+        self._lock = threading.Lock()
+        self._running = 0
+        self._seen = -math.inf
+
+    def __enter__(self) -> bool:
+        """Count a request in; True when it is alone and was so for a while."""
+        now = time.monotonic()
+        with self._lock:
+            self._running += 1
+            if self._running > 1:
+                self._seen = now
+            return now - self._seen > self._linger
+
+    def __exit__(self, *details: object) -> None:
+        with self._lock:
+            self._running -= 1
 
 
 class Batcher:
@@ -81,16 +110,23 @@ class Batcher:
             captured_tensors=function.captured_inputs,
             f=function,
             num_batch_threads=p.num_batch_threads.value,
-            max_batch_size=(config.execution_batch_size(p) if self._splits else self._largest),
+            max_batch_size=self._largest,
             batch_timeout_micros=p.batch_timeout_micros.value,
             max_enqueued_batches=p.max_enqueued_batches.value,
-            allowed_batch_sizes=list(p.allowed_batch_sizes),
+            allowed_batch_sizes=self._sizes(),
             enable_large_batch_splitting=self._splits,
             batch_padding_policy=p.batch_padding_policy.value or "PAD_UP",
             shared_name=f"{self._name}_batcher",
             batching_queue=f"{self._name}_{self._made}",
             Tout=[output.dtype for output in function.outputs],
         )
+
+    def _sizes(self) -> list[int]:
+        """Sizes to pad up to. Splitting is told its limit by them: then every size up to it."""
+        sizes = list(self._parameters.allowed_batch_sizes)
+        if self._splits and not sizes:
+            return list(range(1, config.execution_batch_size(self._parameters) + 1))
+        return sizes
 
     def _function(self, feeds: Sequence[str], fetches: list[str], specs: list[Any]) -> Any:
         body, outside = self._cut(feeds, fetches)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session as tf_session
 
@@ -26,19 +25,23 @@ SAFETY = 10.0
 FORGET = 0.98
 TIMED_OUT = "Timed out waiting for the model; the deadline had passed"
 
-Key = tuple[tuple[str, ...], tuple[str, ...]]
+CALLERS_THREAD = -1
 
 
 class Program:
     """One set of feeds and fetches of a session."""
 
-    def __init__(self, session: Any, feeds: Sequence[str], fetches: Sequence[str]) -> None:
+    def __init__(
+        self, session: Any, feeds: Sequence[str], fetches: Sequence[str], hand_over: bool = True
+    ) -> None:
         self._session = session
         self._feeds = list(feeds)
         self._fetches = list(dict.fromkeys(fetches))
         self._order = [self._fetches.index(name) for name in fetches]
         self._plain = self._order == list(range(len(fetches)))
         options = config_pb2.CallableOptions(feed=self._feeds, fetch=self._fetches)
+        if not hand_over:
+            options.run_options.inter_op_thread_pool = CALLERS_THREAD
         self._call = session._make_callable_from_options(options)
         self._slowest: float | None = None
 
@@ -81,9 +84,10 @@ class GraphRunner:
 
     def __init__(self, session: Any, parameters: Any | None = None, name: str = "model") -> None:
         self._session = session
-        self._programs: dict[Key, Program] = {}
+        self._programs: dict[Any, Program] = {}
         self._lock = threading.Lock()
         self._batcher = None
+        self._company = batching.Company()
         if parameters is not None:
             self._batcher = batching.Batcher(session.graph, parameters, name)
 
@@ -102,16 +106,16 @@ class GraphRunner:
             fetches: graph tensor names.
             deadline: time.monotonic() after which nobody wants the answer.
         """
-        if self._batcher is not None:
-            self._batcher.check(arrays)
-            shape_key = batching.inner_shapes(arrays)
-            key: Any = (feeds, fetches, shape_key)
-        else:
-            key = (feeds, fetches)
+        if self._batcher is None:
+            return self._program((feeds, fetches)).run(arrays, deadline)
+        self._batcher.check(arrays)
+        with self._company as alone:
+            shapes = () if alone else (batching.inner_shapes(arrays),)
+            return self._program((feeds, fetches, *shapes)).run(arrays, deadline)
+
+    def _program(self, key: Any) -> Program:
         program = self._programs.get(key)
-        if program is None:
-            program = self._make(key)
-        return program.run(arrays, deadline)
+        return self._make(key) if program is None else program
 
     def _make(self, key: Any) -> Program:
         with self._lock:
@@ -125,10 +129,11 @@ class GraphRunner:
             return program
 
     def _build(self, key: Any) -> Program:
-        if self._batcher is None:
+        if self._batcher is None or len(key) == 2:
             return Program(self._session, key[0], key[1])
         feeds, fetches = self._batcher.batched(*key)
-        return Program(self._session, feeds, fetches)
+        # The batch runs in the scheduler's threads; the caller only hands its rows in.
+        return Program(self._session, feeds, fetches, hand_over=False)
 
     def close(self) -> None:
         """Give the session's memory back; no request may be running."""
@@ -136,8 +141,3 @@ class GraphRunner:
         graph = self._session.graph
         self._session.close()
         del graph
-
-
-def session_for(graph: Any, options: Any) -> Any:
-    """A TensorFlow session on `graph` with these ConfigProto options."""
-    return tf.compat.v1.Session(graph=graph, config=options)
