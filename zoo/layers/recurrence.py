@@ -69,6 +69,11 @@ class Run(NamedTuple):
     hidden: Tensor | None  # h_t before the projection, where there is one
 
 
+def sum_of_products(left: Tensor, right: Tensor) -> Tensor:
+    """Σ_n left_nᵀ right_n over rows: `[rows, a], [rows, b] -> [a, b]`."""
+    return ops.matmul(ops.transpose(left), right)
+
+
 def recurrent_product(h: Tensor, weights: Weights) -> Tensor:
     """a_t = U h_{t-1} + b_r: `[batch, outputs] -> [batch, gates * units]`."""
     if weights.dropout_masks is None:
@@ -80,17 +85,26 @@ def recurrent_product(h: Tensor, weights: Weights) -> Tensor:
     return product if weights.bias is None else product + weights.bias
 
 
-def advance(
-    cell: Cell, weights: Weights, projected: Tensor, state: State
-) -> tuple[State, State, Tensor]:
-    """One step: `(s_t, saved, h_t before the projection)`, each `[batch, .]`."""
+def make_advance(
+    cell: Cell, weights: Weights
+) -> Callable[[Tensor, State], tuple[State, State, Tensor]]:
+    """One step: `(p_t, s_{t-1}) -> (s_t, saved, h_t before the projection)`, `[batch, .]` each."""
     if cell.advance is not None:
-        state = cell.advance(projected, state, weights)
-        return state, (), state[0]
-    product = recurrent_product(state[0], weights)
-    (hidden, *rest), saved = cell.step(projected, product, state)
-    h = hidden if weights.projection is None else ops.matmul(hidden, weights.projection)
-    return (h, *rest), saved, hidden
+        replaced = cell.advance
+
+        def advance_replaced(projected: Tensor, state: State) -> tuple[State, State, Tensor]:
+            state = replaced(projected, state, weights)
+            return state, (), state[0]
+
+        return advance_replaced
+
+    def advance(projected: Tensor, state: State) -> tuple[State, State, Tensor]:
+        product = recurrent_product(state[0], weights)
+        (hidden, *rest), saved = cell.step(projected, product, state)
+        h = hidden if weights.projection is None else ops.matmul(hidden, weights.projection)
+        return (h, *rest), saved, hidden
+
+    return advance
 
 
 def recurrence(
@@ -140,9 +154,10 @@ def plain(
     unroll: bool = False,
 ) -> tuple[Tensor, State]:
     """The loop alone: stock operations, nothing saved, differentiated by the backend if at all."""
+    advance = make_advance(cell, weights)
 
     def body(previous: State, inputs: tuple[Tensor, ...]) -> tuple[State, State]:
-        current, _, _ = advance(cell, weights, inputs[0], previous)
+        current, _, _ = advance(inputs[0], previous)
         if mask is not None:
             current = _where(inputs[1], current, previous)
         return current, (current[0],)
@@ -161,9 +176,10 @@ def forward(
     unroll: bool = False,
 ) -> tuple[State, Run]:
     """The loop, keeping what `backward` needs: `(last states, Run)`."""
+    advance = make_advance(cell, weights)
 
     def body(previous: State, inputs: tuple[Tensor, ...]) -> tuple[State, tuple[State, ...]]:
-        current, saved, hidden = advance(cell, weights, inputs[0], previous)
+        current, saved, hidden = advance(inputs[0], previous)
         if mask is not None:
             current = _where(inputs[1], current, previous)
         projection = () if weights.projection is None else (hidden,)
@@ -183,12 +199,14 @@ def backward(
     d_outputs: Tensor,
     d_final: State,
     unroll: bool = False,
+    kernel_gradient: Callable[[Tensor, Tensor], Tensor] = sum_of_products,
 ) -> tuple[Tensor, State, Weights]:
     """The gradient of `forward`: `(∂J/∂projected, ∂J/∂initial states, ∂J/∂weights)`.
 
     Args:
         d_outputs: `[time, batch, outputs]`, ∂J/∂h_t from outside the recurrence.
         d_final: ∂J/∂ the last states.
+        kernel_gradient: `sum_of_products`, or a backend's faster form of it.
     """
     previous = tuple(
         ops.concatenate([ops.expand_dims(first, 0), sequence[:-1]], axis=0)
@@ -202,9 +220,11 @@ def backward(
     )
     d_a = d_product[0] if d_product else d_projected  # [time, batch, gates * units]
     d_weights = Weights(
-        kernel=_sum_of_products(previous[0], d_a),
+        kernel=_over_time_and_batch(kernel_gradient, previous[0], d_a),
         bias=None if weights.bias is None else ops.sum(d_a, axis=(0, 1)),
-        projection=None if run.hidden is None else _sum_of_products(run.hidden, d_h[0]),
+        projection=None
+        if run.hidden is None
+        else _over_time_and_batch(kernel_gradient, run.hidden, d_h[0]),
     )
     return d_projected, d_state, d_weights
 
@@ -311,8 +331,23 @@ def _add(a: Tensor | None, b: Tensor) -> Tensor:
     return b if a is None else a + b
 
 
-def _sum_of_products(left: Tensor, right: Tensor) -> Tensor:
+def _over_time_and_batch(
+    kernel_gradient: Callable[[Tensor, Tensor], Tensor], left: Tensor, right: Tensor
+) -> Tensor:
     """Σ_t left_tᵀ right_t as one product over time × batch."""
     left = ops.reshape(left, (-1, left.shape[-1]))  # [time * batch, outputs]
     right = ops.reshape(right, (-1, right.shape[-1]))  # [time * batch, gates * units]
-    return ops.matmul(ops.transpose(left), right)
+    return kernel_gradient(left, right)
+
+
+def sequence_product(inputs: Tensor, kernel: Tensor, jit_compile: bool = True) -> Tensor:
+    """W x_t of every step as one product: `[..., features] -> [..., gates * units]`."""
+    leading = ops.shape(inputs)[:-1]
+    rows = ops.reshape(inputs, (-1, inputs.shape[-1]))  # [time * batch, features]
+    if _ON_TENSORFLOW and jit_compile:
+        from zoo.layers import recurrence_tensorflow as fast
+
+        if fast.gradient_is_recorded() and fast.can_compile(inputs):
+            product = fast.product_with_compiled_gradient(rows, kernel)
+            return ops.reshape(product, (*leading, kernel.shape[1]))
+    return ops.reshape(ops.matmul(rows, kernel), (*leading, kernel.shape[1]))

@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.recurrence import Cell, Weights, advance, recurrence, recurrent_product
+from zoo.layers.recurrence import Cell, Weights, make_advance, recurrence, sequence_product
 
 Tensor = Any
 
@@ -287,10 +287,9 @@ class Recurrent(keras.layers.Layer):
     def project(self, inputs: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
         """W x + b: `[..., features] -> [..., gates * units]`, one product for all steps."""
         kernel = self._cast(self.kernel)
-        if masks is None:
-            projected = ops.matmul(inputs, kernel)
-        elif len(masks) == 1:
-            projected = ops.matmul(inputs * masks[0], kernel)
+        if masks is None or len(masks) == 1:
+            inputs = inputs if masks is None else inputs * masks[0]
+            projected = sequence_product(inputs, kernel, self.jit_compile)
         else:
             kernels = ops.split(kernel, len(masks), axis=1)
             masked = zip(masks, kernels, strict=True)
@@ -312,7 +311,7 @@ class Recurrent(keras.layers.Layer):
             self.build((inputs.shape[0], None, inputs.shape[-1]))
         projected = self.project(self._cast(inputs))
         state = tuple(self._cast(s) for s in state)
-        new_state, _, _ = advance(self.cell(), self._loop_weights(), projected, state)
+        new_state, _, _ = make_advance(self.cell(), self._loop_weights())(projected, state)
         return new_state[0], list(new_state)
 
     def _dropout_masks(self, steps: Tensor, h: Tensor, training: bool) -> tuple[Any, Any]:
@@ -406,6 +405,3 @@ class ForgetBias(Gated):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}
-
-
-__all__ = ["ForgetBias", "Gated", "Recurrent", "recurrent_product"]
