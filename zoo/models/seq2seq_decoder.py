@@ -1,0 +1,202 @@
+"""The translation model's decoder, from the base form to attention.
+
+h_t = φ(h_{t-1})                     base form                                            [24]
+h_t = φ(h_{t-1}, c, y_{t-1})         with extension II, c = h_T                           [27]
+h_t = φ(h_{t-1}, c_t, y_{t-1})       with attention, c_t = Σ_j α_tj h_j
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo import layers
+from zoo.layers.recurrence import scan
+from zoo.models.seq2seq_encoder import Encoder
+from zoo.models.seq2seq_levels import Level, SplitProjection, recurrence_only
+
+Tensor = Any
+
+
+class Decoder(keras.layers.Layer):
+    """The recurrence that writes the target, with what the switches feed it.
+
+    Args:
+        vocabulary_size: target words.
+        settings: the model's settings.
+        encoder: the encoder, whose recurrence is shared unless `separate_weights`.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, settings: dict[str, Any], encoder: Encoder, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.fed, attending = settings["feed_context"], settings["attention"] is not None
+        top = encoder.forward_layer(settings["num_layers"] - 1)
+        word_sizes = [settings["embedding_dim"]] if self.fed else []
+        context_sizes = [encoder.output_size] if self.fed or attending else []
+        self.embedding = None
+        if self.fed:
+            self.embedding = layers.EmbeddingDropout(
+                vocabulary_size, word_sizes[0], rate=settings["word_dropout"], name="embedding"
+            )
+            self.embedding.build()
+        self.levels = [
+            self._level(i, settings, encoder, [*word_sizes, *context_sizes])
+            for i in range(settings["num_layers"])
+        ]
+        self.attention = None
+        if attending:
+            self.attention = layers.BahdanauAttention(settings["units"], name="attention")
+            self.attention.build((None, top.output_size), (None, None, encoder.output_size))
+        self.output_size = settings["readout_units"] or top.output_size
+        self.readout = None
+        if settings["readout_units"]:
+            sizes = [top.output_size, *context_sizes, *word_sizes]
+            self.readout = SplitProjection(sizes, self.output_size, use_bias=True, name="readout")
+        self.dropouts = [
+            layers.LockedDropout(settings["dropout"], name=f"dropout_{i}")
+            for i in range(settings["num_layers"] + 1)
+        ]
+        self.built = True
+
+    def _level(self, i: int, settings: dict[str, Any], encoder: Encoder, sizes: list[int]) -> Level:
+        shared = encoder.forward_layer(i)
+        sizes = [encoder.forward_layer(i - 1).output_size] if i else sizes
+        if not settings["separate_weights"]:
+            same_input = i > 0 and not encoder.both
+            return Level(shared, False, sizes, reuse_kernel=same_input, name=f"level_{i}")
+        own = recurrence_only(
+            settings["cell"], settings["units"], name="recurrence", **settings["cell_options"]
+        )
+        return Level(own, True, sizes, name=f"level_{i}")
+
+    # --- teacher forcing --------------------------------------------------------------------
+
+    def call(self, inputs: Tensor, states: Any, source: Any, training: bool = False) -> Tensor:
+        """What the output layer sees at each step.
+
+        Args:
+            inputs: [batch, time] int32, `<bos>` first: the words before each target.
+            states: the first states, level by level.
+            source: the state's constant entries (see `Seq2Seq.encode`).
+
+        Returns:
+            [batch, time, output_size].
+        """
+        y = None
+        if self.embedding is not None:
+            y = self.embedding(inputs, training=training)  # [batch, time, embedding_dim]
+            y = self.dropouts[0](y, training=training)
+        grouped = self._grouped(states)
+        if self.attention is not None:
+            hidden, context = self._attending(inputs, y, grouped, source, training)
+        else:
+            context = ops.expand_dims(source["context"], 1) if self.fed else None
+            hidden = self._unattending(inputs, y, context, grouped, training)
+        return self.dropouts[-1](self._read(hidden, context, y), training=training)
+
+    def _unattending(
+        self, inputs: Tensor, y: Any, context: Any, grouped: Any, training: bool
+    ) -> Tensor:
+        """All steps of one level, then of the next; [batch, time, units]."""
+        x = [part for part in (y, context) if part is not None]
+        for i, (level, state) in enumerate(zip(self.levels, grouped, strict=True)):
+            projected = level.project(*x)
+            if not x:  # no input: the same b at each step
+                shape = (*ops.shape(inputs), projected.shape[-1])
+                projected = ops.broadcast_to(projected, shape)
+            hidden = level.run(projected, state, training)
+            x = [self.dropouts[i + 1](hidden, training=training)] if i + 1 < len(grouped) else []
+        return hidden
+
+    def _attending(
+        self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Step by step, since c_t depends on h_{t-1}; two [batch, time, .]."""
+        first = self.levels[0]
+        bias = first.bias() if y is None else first.projection.part(0, y) + first.bias()
+        shape = (*ops.shape(inputs), bias.shape[-1])
+        projected = ops.transpose(ops.broadcast_to(bias, shape), (1, 0, 2))
+        advances = [level.advance(training) for level in self.levels]
+        masks = [self._level_mask(i, s[0], training) for i, s in enumerate(grouped)]
+
+        def body(flat: Any, inputs_t: Any) -> tuple[Any, Any]:
+            before = self._grouped(flat)
+            context, _ = self._attend(before[-1][0], source)
+            p = inputs_t[0] + first.projection.part(len(first.projection.starts) - 2, context)
+            after: list[Tensor] = []
+            for i, (advance, state) in enumerate(zip(advances, before, strict=True)):
+                if i:
+                    p = self.levels[i].project(after[-len(state)] * masks[i])
+                after += advance(p, state)
+            return tuple(after), (after[-len(before[-1])], context)
+
+        flat = tuple(s for state in grouped for s in state)
+        _, (hidden, context) = scan(body, flat, (projected,))
+        return ops.transpose(hidden, (1, 0, 2)), ops.transpose(context, (1, 0, 2))
+
+    def alignment(self, inputs: Tensor, states: Any, source: Any) -> Tensor:
+        """α of each step of teacher forcing: [batch, time, source]."""
+        grouped = self._grouped(states)
+        y = None if self.embedding is None else self.embedding(inputs)
+        hidden, _ = self._attending(inputs, y, grouped, source, False)
+        queries = ops.concatenate([ops.expand_dims(grouped[-1][0], 1), hidden[:, :-1]], axis=1)
+        return self.attention(queries, source["memory"], source["memory_mask"], source["keys"])[1]
+
+    def _level_mask(self, i: int, h: Tensor, training: bool) -> Tensor:
+        """Locked dropout of level i's input, [batch, units]."""
+        ones = ops.expand_dims(ops.ones_like(h), 1)
+        return self.dropouts[i](ones, training=training)[:, 0]
+
+    # --- one step ---------------------------------------------------------------------------
+
+    def step(self, token_ids: Tensor, states: Any, source: Any) -> tuple[Tensor, list[Tensor]]:
+        """One word in, what the output layer sees out: [rows, output_size], and the new states."""
+        y = None if self.embedding is None else self.embedding(token_ids)
+        grouped = self._grouped(states)
+        context = None
+        if self.attention is not None:
+            context, _ = self._attend(grouped[-1][0], source)
+        elif self.fed:
+            context = repeated(source["context"], ops.shape(token_ids)[0])
+        x = [part for part in (y, context) if part is not None]
+        new: list[Tensor] = []
+        for level, state in zip(self.levels, grouped, strict=True):
+            projected = level.project(*x)
+            if not x:
+                rows = ops.shape(state[0])[0]
+                projected = ops.broadcast_to(projected, (rows, projected.shape[-1]))
+            new += level.advance()(projected, state)
+            x = [new[-len(state)]]
+        return self._read(x[0], context, y), new
+
+    def _attend(self, query: Tensor, source: Any) -> tuple[Tensor, Tensor]:
+        """Context and weights for h_{t-1}; several hypotheses of a row share its memory."""
+        rows = ops.shape(source["memory"])[0]
+        query = ops.reshape(query, (rows, -1, query.shape[-1]))  # [rows, width, units]
+        memory, mask = source["memory"], source["memory_mask"]
+        context, weights = self.attention(query, memory, mask, source["keys"])
+        return ops.reshape(context, (-1, memory.shape[-1])), weights
+
+    def _read(self, hidden: Tensor, context: Any, y: Any) -> Tensor:
+        """h_t itself [25], or tanh(W^(r) [h_t; c_t; y_{t-1}] + b)."""
+        if self.readout is None:
+            return hidden
+        parts = [part for part in (hidden, context, y) if part is not None]
+        return ops.tanh(self.readout(*parts))
+
+    def _grouped(self, states: Sequence[Tensor]) -> list[list[Tensor]]:
+        """A flat list of states as one list a level."""
+        size = len(self.levels[0].recurrent.state_names)
+        return [list(states[i : i + size]) for i in range(0, len(states), size)]
+
+
+def repeated(x: Tensor, rows: Any) -> Tensor:
+    """[few, features] -> [rows, features], each row several times, next to each other."""
+    few, features = ops.shape(x)[0], x.shape[-1]
+    wide = ops.broadcast_to(ops.expand_dims(x, 1), (few, rows // few, features))
+    return ops.reshape(wide, (-1, features))
