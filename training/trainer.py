@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from training.config import OptimizerConfig, TrainingConfig
+from training.optimizers import OnePassAdam
 from zoo.errors import ZooError
 
 Tensors = Mapping[str, Any]
@@ -92,7 +93,7 @@ def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     if config.clip_norm is not None and config.clip_value is not None:
         raise ZooError("optimizer: set clip_norm or clip_value, not both")
     if config.name == "adam":
-        return keras.optimizers.Adam(weight_decay=config.weight_decay or None, **common)
+        return OnePassAdam(weight_decay=config.weight_decay or None, **common)
     if config.name == "adamw":
         return keras.optimizers.AdamW(weight_decay=config.weight_decay, **common)
     if config.name == "sgd":

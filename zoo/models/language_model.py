@@ -211,7 +211,7 @@ def likeliest(log_probs: np.ndarray, k: int, vocabulary: Sequence[str]) -> list[
 
 def checked_texts(texts: Iterable[str]) -> list[str]:
     """A list of str, or an error that names what came instead."""
-    if isinstance(texts, str | bytes):
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise ZooError(f"got one {type(texts).__name__} {texts!r:.60}; give a list of str")
     checked = list(texts)
     for text in checked:
