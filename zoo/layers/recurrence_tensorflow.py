@@ -85,7 +85,9 @@ def differentiable(
         kernel: Tensor, optional: Any, state: State, run: Any, d_outputs: Tensor, d_final: State
     ) -> Any:
         used = common.rebuild_weights(weights, kernel, optional)
-        return common.backward(cell, used, state, mask, run, d_outputs, d_final, unroll, products)
+        return common.backward(
+            cell, used, state, mask, run, d_outputs, d_final, unroll, kernel_gradient
+        )
 
     @tf.custom_gradient
     def run(projected: Tensor, kernel: Tensor, *rest: Tensor) -> tuple[Any, Callable[..., Any]]:
