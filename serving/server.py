@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -39,6 +40,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         print(f"Failed to start server. Error: {from_exception(error)}", flush=True)
         return FAILED
+    # What was imported stays; unloading a model then collects quickly.
+    gc.collect()
+    gc.freeze()
     server.wait()
     server.stop()
     return 0

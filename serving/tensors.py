@@ -14,6 +14,8 @@ from serving.errors import Code, ServingError, invalid_argument
 
 DT_STRING = types_pb2.DT_STRING
 LARGEST_TENSOR_BYTES = 1 << 31
+# A message of a few bytes may stand for a repeated value; not for all of the memory.
+LARGEST_REPEATED_BYTES = 64 << 20
 BULK = 256
 OBJECT = np.dtype(object)
 
@@ -136,6 +138,8 @@ def _filled(values: np.ndarray, dtype: np.dtype, count: int) -> np.ndarray:
     """As many values as the shape holds: cut, or the last one repeated, or the type's zero."""
     if len(values) >= count:
         return values[:count]
+    if count * dtype.itemsize > LARGEST_REPEATED_BYTES:
+        raise ValueError("too large for a repeated value")
     if len(values) == 0:
         return np.full(count, b"", OBJECT) if dtype == OBJECT else np.zeros(count, dtype)
     full = np.empty(count, dtype)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving import examples, inference
@@ -61,7 +62,7 @@ def _records(file: str) -> Iterator[Any]:
     for serialized in tf.data.TFRecordDataset(file).as_numpy_iterator():
         try:
             yield prediction_log_pb2.PredictionLog.FromString(serialized)
-        except ValueError as error:
+        except DecodeError as error:
             raise invalid_argument(f"Failed to parse warmup record: {error}") from None
 
 

@@ -44,18 +44,10 @@ def _fill_example(value: Any, example: Any) -> None:
             f"Example must be JSON object but got JSON {json_input.json_type(value)}"
         )
     for name, content in value.items():
-        key = _feature_name(name)
+        key = json_input.valid_text(name)
         feature = example.features.feature[key]
         for item in content if isinstance(content, list) else [content]:
             _add(feature, key, item)
-
-
-def _feature_name(name: str) -> str:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise invalid_argument("a feature's name is not valid UTF-8") from None
-    return name
 
 
 def _add(feature: Any, name: str, value: Any) -> None:

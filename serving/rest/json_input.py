@@ -82,7 +82,16 @@ def signature_name(document: Mapping[str, Any]) -> str:
             f"JSON Value: {echo(document)} not formatted correctly. "
             "'signature_name' key must be a string value."
         )
-    return name
+    return valid_text(name)
+
+
+def valid_text(text: str) -> str:
+    """A text that can be part of a message; bytes that were not UTF-8 in the body cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise invalid_argument("JSON Parse error: a name is not valid UTF-8") from None
+    return text
 
 
 def predict_inputs(

@@ -20,7 +20,7 @@ Leaf = list[str]
 
 def error_body(message: str) -> bytes:
     """The body of every failed request."""
-    return ("{\n" + INDENT + '"error": ' + string(message) + "\n}").encode("utf-8", "surrogatepass")
+    return ("{\n" + INDENT + '"error": ' + string(message) + "\n}").encode("utf-8", "replace")
 
 
 def predictions(values: Mapping[str, Any]) -> bytes:

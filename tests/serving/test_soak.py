@@ -1,0 +1,20 @@
+"""Thirty seconds of the soak test, with pauses to leave the processor to other tests."""
+
+from __future__ import annotations
+
+from benchmarks.soak import growth, soak
+
+
+def test_thirty_seconds_of_mixed_requests_while_versions_change():
+    result = soak(seconds=30, clients=32, pause=0.4)
+    assert result["failures"] == []
+    assert result["exit_code"] == 0
+    assert set(result["counts"]) == {
+        "good_grpc", "good_text", "good_rest", "bad_grpc", "bad_rest",
+    }  # fmt: skip
+    memory = result["memory_kib"]
+    assert max(memory[len(memory) // 2 :]) < 1.2 * memory[len(memory) // 2 - 1]
+
+
+def test_growth_is_measured_after_the_first_minute():
+    assert growth([100, 200, 200, 210], seconds=240) == 1.05
