@@ -13,12 +13,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from zoo.models.language_model import SPECIALS
 from zoo.text import BOS, EOS, UNK
 
 TOP = 10
+CHECK_TEXTS = [
+    "",
+    "i would like to",
+    "the cat is small .",
+    "qqqq zzzz",
+    "walking home , isn't it ?",
+]
 Signatures = dict[str, Any]
 TEXT = tf.TensorSpec([None], tf.string, name="text")
 
@@ -27,18 +35,19 @@ class LanguageModelGraph(tf.Module):
     """A language model's signatures as traced functions.
 
     Args:
-        model: the object with the graph-side methods `initial_state`, `step_graph`,
-            `consume_graph`, `token_log_probs_graph` on tensors.
-        tokenizer: its tokenizer; the graph version is tracked with its vocabulary asset.
+        model: the Python model; its tokenizer's graph version is tracked with the vocabulary
+            asset.
+        graph: the object with the graph-side methods `initial_state`, `step_graph`,
+            `consume_graph`, `token_log_probs_graph` on tensors; a Keras model is its own.
         resources: variables and tables of the model, so that saving finds them.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, resources: list[Any]) -> None:
+    def __init__(self, model: Any, graph: Any, resources: list[Any]) -> None:
         super().__init__()
-        self.graph = model
-        self.text = tokenizer.graph()
+        self.python_model = model
+        self.graph = graph
+        self.text = model.tokenizer.graph()
         self.resources = resources
-        self.vocabulary_size = tokenizer.vocabulary_size
 
     def contexts(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """`<bos>` and each text's ids, padded: [batch, time] and lengths [batch]."""
@@ -54,13 +63,7 @@ class LanguageModelGraph(tf.Module):
         return log_probs, state
 
     def next_word(self, text: tf.Tensor) -> Signatures:
-        log_probs, _ = self.log_probs_after(text)
-        offered = tf.tensor_scatter_nd_update(
-            tf.ones([self.vocabulary_size], tf.float32), [[i] for i in SPECIALS], [0.0] * 4
-        )
-        count = min(TOP, self.vocabulary_size - len(SPECIALS))
-        values, best = tf.math.top_k(tf.exp(log_probs) * offered, k=count)
-        return {"words": tf.gather(self.text.vocabulary, best), "probabilities": values}
+        return likeliest_words(self.log_probs_after(text)[0], self.text.vocabulary)
 
     def distribution(self, text: tf.Tensor) -> Signatures:
         return {"probabilities": tf.exp(self.log_probs_after(text)[0])}
@@ -101,6 +104,13 @@ class LanguageModelGraph(tf.Module):
         )
         return traced
 
+    def difference(self, loaded: Any) -> float:
+        """Largest difference of a sentence's log-probability, loaded file against model."""
+        answer = loaded.signatures["score"](text=tf.constant(CHECK_TEXTS))["log_prob"].numpy()
+        ours = np.array([score.log_prob for score in self.python_model.score(CHECK_TEXTS)])
+        # A model of counts may give both -inf.
+        return float(np.max(np.where(answer == ours, 0.0, np.abs(answer - ours))))
+
     def state_specs(self) -> dict[str, tf.TensorSpec]:
         """Specs of the `state_*` inputs, batch size open."""
         state = prefixed(self.graph.initial_state(1))
@@ -108,6 +118,19 @@ class LanguageModelGraph(tf.Module):
             name: tf.TensorSpec([None, *value.shape[1:]], value.dtype, name=name)
             for name, value in state.items()
         }
+
+
+def neural_module(model: Any) -> LanguageModelGraph:
+    """The signatures of a Keras language model."""
+    return LanguageModelGraph(model, model, [v.value for v in model.variables])
+
+
+def likeliest_words(log_probs: tf.Tensor, vocabulary: tf.Tensor) -> Signatures:
+    """The ten likeliest words of distributions [batch, vocabulary]; control tokens not offered."""
+    size = log_probs.shape[-1]
+    offered = tf.constant([float(i not in SPECIALS) for i in range(size)])
+    values, best = tf.math.top_k(tf.exp(log_probs) * offered, k=min(TOP, size - len(SPECIALS)))
+    return {"words": tf.gather(vocabulary, best), "probabilities": values}
 
 
 def prefixed(state: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ sees half a version. After writing, the file is loaded again and compared with t
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -15,19 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export.language_model import LanguageModelGraph
 from export.report import ExportReport, size_of
 from zoo.errors import ZooError
-from zoo.models.language_model import LanguageModel
-from zoo.models.neural import NeuralLanguageModel
-
-CHECK_TEXTS = [
-    "",
-    "i would like to",
-    "the cat is small .",
-    "qqqq zzzz",
-    "walking home , isn't it ?",
-]
 
 
 def export(model: Any, out_dir: str | os.PathLike[str], version: int | None = None) -> ExportReport:
@@ -52,7 +42,7 @@ def export(model: Any, out_dir: str | os.PathLike[str], version: int | None = No
     try:
         traced = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures=traced)
-        difference = max_abs_diff(model, temporary)
+        difference = checked_difference(module, temporary)
         temporary.chmod(0o755)
         os.rename(temporary, target)
     finally:
@@ -68,21 +58,32 @@ def next_version(base: Path) -> int:
     return max(found, default=0) + 1
 
 
+# Which file makes the signatures of which class.
+KINDS = {
+    "RecurrentLanguageModel": ("export.language_model", "neural_module"),
+    "NeuralProbabilisticLanguageModel": ("export.language_model", "neural_module"),
+    "NGramLanguageModel": ("export.ngram", "ngram_module"),
+    "InterpolatedLanguageModel": ("export.ngram", "ngram_module"),
+    "BidirectionalLanguageModel": ("export.cloze", "cloze_module"),
+    "Seq2Seq": ("export.translation", "translation_module"),
+}
+
+
 def graph_module(model: Any) -> Any:
-    """The module with the signatures of a model's kind."""
-    if isinstance(model, NeuralLanguageModel):
-        return LanguageModelGraph(model, model.tokenizer, [v.value for v in model.variables])
+    """The module with the signatures of a model's kind.
+
+    A module has `signatures()` and `difference(loaded)`; each kind's file is imported when needed.
+    """
+    for ancestor in type(model).__mro__:
+        if ancestor.__name__ in KINDS:
+            file, maker = KINDS[ancestor.__name__]
+            return getattr(importlib.import_module(file), maker)(model)
     raise ZooError(f"a {type(model).__name__} has no SavedModel form")
 
 
-def max_abs_diff(model: Any, directory: Path) -> float:
-    """Largest difference between the written file and the model on the check texts."""
-    loaded = tf.saved_model.load(str(directory))
-    if isinstance(model, LanguageModel):
-        answer = loaded.signatures["score"](text=tf.constant(CHECK_TEXTS))
-        ours = [score.log_prob for score in model.score(CHECK_TEXTS)]
-        difference = float(np.max(np.abs(answer["log_prob"].numpy() - np.array(ours))))
-        if not np.isfinite(difference):
-            raise ZooError(f"the export of {type(model).__name__} gives {difference}; not written")
-        return difference
-    raise ZooError(f"a {type(model).__name__} has no SavedModel form")
+def checked_difference(module: Any, directory: Path) -> float:
+    """Largest difference between the written file, loaded again, and the Python model."""
+    difference = float(module.difference(tf.saved_model.load(str(directory))))
+    if not np.isfinite(difference):
+        raise ZooError(f"the exported file differs from the model by {difference}; not written")
+    return difference
