@@ -1,0 +1,1 @@
+"""Independent NumPy implementations, written from the equations alone."""
