@@ -1,8 +1,16 @@
-"""A client of the served models, over gRPC or REST, for this server and for TensorFlow Serving."""
+"""A client of the served models, over gRPC or REST, for this server and for TensorFlow Serving.
+
+On the command line::
+
+    python -m serving.client next "I would like" [--server 127.0.0.1:8500] [--model NAME]
+    python -m serving.client translate "Wo ist der Bahnhof?" --server http://127.0.0.1:8501
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -177,3 +185,32 @@ def _http_error(error: urllib.error.HTTPError) -> ServingError:
     except (ValueError, KeyError, TypeError):
         message = error.reason
     return ServingError(codes.get(error.code, Code.UNKNOWN), str(message))
+
+
+VERBS = {"next": "next_words", "fill": "fill", "translate": "translate", "score": "score"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ask a server from the command line: a JSON line a text; exit code 2 when it refuses."""
+    parser = argparse.ArgumentParser(prog="python -m serving.client")
+    parser.add_argument("verb", choices=sorted(VERBS))
+    parser.add_argument("texts", nargs="+", metavar="TEXT")
+    parser.add_argument("--server", default="127.0.0.1:8500", help="host:port or http://host:port")
+    parser.add_argument("--model", help="name of the model on the server")
+    options = parser.parse_args(argv)
+    rest = options.server.startswith(("http://", "https://"))
+    named = {"model": options.model} if options.model else {}
+    with Client.rest(options.server) if rest else Client(options.server) as client:
+        try:
+            answers = getattr(client, VERBS[options.verb])(options.texts, **named)
+        except ServingError as error:
+            print(error, file=sys.stderr)
+            return 2
+    for text, answer in zip(options.texts, answers, strict=True):
+        content = answer if isinstance(answer, list) else vars(answer)
+        print(json.dumps({"text": text, "answer": content}, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -160,7 +160,9 @@ class Core:
         with self.manager.changed:
             while True:
                 waiting, failed = self._progress(names)
-                idle = {name: [] for name in waiting if not self.manager.wanted(name)}
+                idle: dict[str, list[Entry]] = {
+                    name: [] for name in waiting if not self.manager.wanted(name)
+                }
                 if not waiting - idle.keys():
                     if failed or idle:
                         raise self._did_not_load({**failed, **idle})

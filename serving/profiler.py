@@ -62,8 +62,9 @@ class Profiler:
                 tf.profiler.experimental.stop()
             traces = glob.glob(os.path.join(directory, "plugins", "profile", "*", "*"))
             if root and traces:
+                # The client names the plugin's folder below its log directory.
                 name = session or os.path.basename(os.path.dirname(traces[0]))
-                target = os.path.join(root, "plugins", "profile", name)
+                target = os.path.join(root, name)
                 os.makedirs(target, exist_ok=True)
                 for trace in traces:
                     shutil.copy(trace, target)

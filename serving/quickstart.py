@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 
-from serving.client import Client, ServerError
+from serving.client import Client
+from serving.errors import ServingError
 
 GRPC, REST = "127.0.0.1:8500", "http://127.0.0.1:8501"
 LANGUAGE_MODEL, TRANSLATOR = "lstm_tatoeba_en", "seq2seq_tatoeba_de_en"
@@ -36,7 +37,7 @@ def wait_until_ready(server: subprocess.Popen[bytes]) -> bool:
     while server.poll() is None and time.monotonic() < deadline:
         try:
             Client(GRPC).next_words([PROMPT], model=LANGUAGE_MODEL)
-        except ServerError:
+        except ServingError:
             time.sleep(1)
         else:
             return True
@@ -64,7 +65,7 @@ def translation() -> str:
     """One translation, where a translation preset is served."""
     try:
         best = Client(GRPC).translate([SENTENCE], model=TRANSLATOR)[0][0]
-    except ServerError as error:
+    except ServingError as error:
         return f"no translation: {error}"
     return f"translation of {SENTENCE!r} (gRPC): {best[0]!r}"
 

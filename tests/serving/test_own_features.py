@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.client import Client
+from serving.client import main as client_main
 from serving.errors import Code, ServingError
 from tests.serving import web
 from tests.serving.conformance.conftest import eventually, predict_request
@@ -158,6 +159,16 @@ def test_client_over_both_interfaces(address):
                 client.score("the cat", model="text")
 
 
+def test_the_clients_command_line(address, capsys):
+    argv = ["score", "the cat", "--model=text", f"--server={address.rest}"]
+    assert client_main(argv) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {"text": "the cat", "answer": {"log_prob": -1.0, "tokens": 3, "oov": 0}}
+    argv = ["next", "the cat", "--model=nobody", f"--server={address.grpc}"]
+    assert client_main(argv) == 2
+    assert "NOT_FOUND" in capsys.readouterr().err
+
+
 def test_a_client_without_a_server():
     port = free_port()
     for client in (Client(f"127.0.0.1:{port}", 5), Client.rest(f"http://127.0.0.1:{port}", 5)):
@@ -176,7 +187,7 @@ def test_profiler_service(address, tmp_path):
         assert answer == b""
         monitor = channel.unary_unary("/tensorflow.ProfilerService/Monitor")
         assert b"Processor use" in monitor(wire.integer(1, 10), timeout=10)
-    assert list((tmp_path / "plugins" / "profile" / "session").glob("*.xplane.pb"))
+    assert list((tmp_path / "session").glob("*.xplane.pb"))
 
 
 def test_tls_refuses_clients_without_a_certificate(models, tmp_path):
