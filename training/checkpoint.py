@@ -22,7 +22,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def variables_of(trainer: keras.Model) -> dict[str, Any]:
-    """Every variable that a step reads or writes, by a stable name."""
+    """Every variable that a step reads or writes, by group and place."""
     groups = {"model": list(trainer.variables), "optimizer": list(trainer.optimizer.variables)}
     seen: set[int] = set()
     named: dict[str, Any] = {}
@@ -30,7 +30,7 @@ def variables_of(trainer: keras.Model) -> dict[str, Any]:
         for variable in variables:
             if id(variable) not in seen:
                 seen.add(id(variable))
-                named[f"{group}/{len(named):04d}/{variable.path}"] = variable
+                named[f"{group}.{len(named):04d}"] = variable
     return named
 
 
@@ -43,14 +43,10 @@ def save_checkpoint(path: Path, trainer: keras.Model, progress: dict[str, Any]) 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".writing")
     with temporary.open("wb") as file:
-        np.savez(file, progress=text, **{_key(name): a for name, a in arrays.items()})
+        np.savez(file, progress=text, **arrays)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-
-
-def _key(name: str) -> str:
-    return name.replace("/", "|")  # zip members may not look like folders
 
 
 def load_checkpoint(path: Path, trainer: keras.Model) -> dict[str, Any]:
@@ -62,7 +58,7 @@ def load_checkpoint(path: Path, trainer: keras.Model) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as content:
             progress = json.loads(bytes(content["progress"]).decode())
-            arrays = {name: content[_key(name)] for name in variables_of(trainer)}
+            arrays = {name: content[name] for name in variables_of(trainer)}
     except KeyError as error:
         raise ZooError(f"{path} is of another model or optimizer: it lacks {error}") from None
     except (OSError, ValueError, zipfile.BadZipFile) as error:
