@@ -1,0 +1,141 @@
+"""One training step of a recurrent layer: ours, `keras.layers` and PyTorch in turns.
+
+    python -m benchmarks.recurrence [--cells lstm,gru,rnn] [--sizes 32x35x256,...] [--json]
+
+A step is the outputs of the whole sequence and the gradients for the input and every weight, in
+float32, inside one tf.function. `peak_share` is the step's arithmetic over its median time as a
+share of this machine's measured matrix-product peak. `--profile` splits our time by part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.timing import in_turns, matrix_peak_gflops, plot_ratios, report
+from zoo.layers import make_recurrent
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+STOCK = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+SIZES = "32x35x256,20x35x650,64x50x512,128x20x256"
+
+
+def tensorflow_step(layer: Any, x: Any, d_y: Any) -> Callable[[], Any]:
+    layer.build(x.shape)
+    variables = [v.value for v in layer.trainable_variables]
+
+    @tf.function
+    def step(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, training=True) * d_y)
+        return tape.gradient(loss, [x, *variables])
+
+    return lambda: step(x)[-1].numpy()
+
+
+def torch_step(cell: str, x: np.ndarray, d_y: np.ndarray) -> Callable[[], Any] | None:
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(os.cpu_count() or 1)
+    make = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
+    layer = make(x.shape[-1], d_y.shape[-1], batch_first=True)
+    inputs, upstream = torch.tensor(x, requires_grad=True), torch.tensor(d_y)
+
+    def step() -> Any:
+        layer.zero_grad()
+        inputs.grad = None
+        (layer(inputs)[0] * upstream).sum().backward()
+
+    return step
+
+
+def measure(cell: str, size: tuple[int, int, int], rounds: int, peak: float) -> dict[str, Any]:
+    """One row: medians and the two ratios."""
+    batch, time, units = size
+    rng = np.random.default_rng(0)
+    x, d_y = (rng.normal(size=(batch, time, units)).astype("float32") for _ in range(2))
+    tensors = tf.constant(x), tf.constant(d_y)
+    contestants = {
+        "zoo": tensorflow_step(make_recurrent(cell, units, return_sequences=True), *tensors),
+        "keras": tensorflow_step(STOCK[cell](units, return_sequences=True), *tensors),
+    }
+    torch = torch_step(cell, x, d_y)
+    if torch:
+        contestants["pytorch"] = torch
+    result = in_turns(contestants, rounds)
+    gflop = 3 * 2 * 2 * batch * time * units * GATES[cell] * units / 1e9
+    row: dict[str, Any] = {"cell": cell, "size": "x".join(map(str, size))}
+    for name, values in result.items():
+        row |= {f"{name}_{key}": value for key, value in values.items()}
+    ours = result["zoo"]
+    for name in set(result) - {"zoo"}:
+        row[f"x_{name}"] = round(result[name]["wall_ms"] / ours["wall_ms"], 2)
+        row[f"x_{name}_cpu"] = round(result[name]["cpu_ms"] / ours["cpu_ms"], 2)
+    row["peak_gflops"] = round(peak, 1)
+    row["peak_share"] = round(gflop / ours["wall_ms"] * 1e3 / peak, 3)
+    row["peak_share_best"] = round(gflop / ours["wall_ms_best"] * 1e3 / peak, 3)
+    return row
+
+
+def profile(size: tuple[int, int, int], rounds: int) -> dict[str, Any]:
+    """Where an LSTM's step goes: its bare products against everything."""
+    batch, time, units = size
+    rows, width = batch * time, 4 * units
+    x, z = tf.random.normal((rows, units)), tf.random.normal((rows, width))
+    w, h = tf.random.normal((units, width)), tf.random.normal((batch, units))
+
+    @tf.function(jit_compile=True)
+    def loop(h: Any) -> Any:
+        def body(t: Any, h: Any) -> Any:
+            return t + 1, h + 0.01 * tf.matmul(h, w)[:, :units]
+
+        return tf.while_loop(lambda t, _: t < time, body, (0, h))[1]
+
+    product = tf.function(lambda a, b, ta, tb: tf.matmul(a, b, ta, tb), jit_compile=True)
+    parts = {
+        "forward_loop_product": lambda: loop(h).numpy(),
+        "input_projection": lambda: product(x, w, False, False).numpy(),
+        "kernel_gradient": lambda: product(tf.transpose(x), z, False, False).numpy(),
+        "input_gradient": lambda: product(z, w, False, True).numpy(),
+    }
+    timed = in_turns(parts, rounds)
+    row: dict[str, Any] = {"profile": "x".join(map(str, size))}
+    return row | {f"{name}_ms": values["wall_ms"] for name, values in timed.items()}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", default="lstm,gru,rnn")
+    parser.add_argument("--sizes", default=SIZES)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--plot", help="write a picture of the ratios here")
+    options = parser.parse_args(arguments)
+    sizes = [tuple(map(int, size.split("x"))) for size in options.sizes.split(",")]
+    peak = matrix_peak_gflops()
+    rows = []
+    for cell in options.cells.split(","):
+        for size in sizes:
+            rows.append(measure(cell, size, options.rounds, peak))  # type: ignore[arg-type]
+            report(rows[-1:], options.json)
+    if options.profile:
+        report([profile(size, options.rounds) for size in sizes], options.json)  # type: ignore[arg-type]
+    if options.plot:
+        named = [row | {"name": f"{row['cell']} {row['size']}"} for row in rows]
+        plot_ratios(named, "name", options.plot)
+
+
+if __name__ == "__main__":
+    main()
