@@ -67,6 +67,7 @@ class Seq2Seq(Translator, KerasModel):
         embedding_dim: width of the word vectors.
         separate_weights, feed_context, bidirectional_encoder, reverse_source: I, II, IV and V.
         attention: None or "bahdanau".
+        attention_units: width in which attention compares; None for `units`.
         readout_units: width of the layer between h_t and the softmax; None for no such layer.
         tied: W^(S) is the transpose of the target's word vectors (needs II, and
             `readout_units`, or without it `units`, equal to `embedding_dim`).
@@ -100,6 +101,7 @@ class Seq2Seq(Translator, KerasModel):
         bidirectional_encoder: bool = False,
         reverse_source: bool = False,
         attention: str | None = None,
+        attention_units: int | None = None,
         readout_units: int | None = None,
         tied: bool = False,
         dropout: float = 0.0,
@@ -122,6 +124,7 @@ class Seq2Seq(Translator, KerasModel):
             bidirectional_encoder=bidirectional_encoder,
             reverse_source=reverse_source,
             attention=attention,
+            attention_units=units if attention_units is None else attention_units,
             readout_units=readout_units,
             tied=tied,
             dropout=dropout,
@@ -150,16 +153,13 @@ class Seq2Seq(Translator, KerasModel):
 
         Returns:
             The decoder's first state: `layer_I_h` (and `_c`) [batch, units], and what no step
-            changes (`shared_names`): `context` [batch, width], or with attention `memory`
-            [batch, source, width], its `keys` [batch, source, units] and `memory_mask`.
+            changes (`shared_names`; see `Decoder.source_state`): with II `context` [batch, .],
+            with attention `values` and `keys` [batch, source, .] and `source_mask`.
         """
         mask = ops.not_equal(source_ids, PAD) if source_mask is None else source_mask
         outputs, context, states = self.encoder(source_ids, mask, training=training)
         state = dict(zip(self.state_names, states, strict=True))
-        if self.decoder.attention is not None:
-            keys = self.decoder.attention.keys(outputs)
-            return {**state, "memory": outputs, "keys": keys, "memory_mask": mask}
-        return {**state, "context": context} if self.settings["feed_context"] else state
+        return {**state, **self.decoder.source_state(outputs, context, mask)}
 
     @property
     def state_names(self) -> list[str]:
@@ -173,9 +173,7 @@ class Seq2Seq(Translator, KerasModel):
     @property
     def shared_names(self) -> tuple[str, ...]:
         """Names of the state entries that no step changes."""
-        if self.decoder.attention is not None:
-            return ("memory", "keys", "memory_mask")
-        return ("context",) if self.settings["feed_context"] else ()
+        return self.decoder.source_names
 
     def features(self, state: State, inputs: Any, training: bool = False) -> Any:
         """What the softmax sees for each target word, [batch, time, width].
@@ -278,7 +276,7 @@ class Seq2Seq(Translator, KerasModel):
 def checked_settings(**settings: Any) -> dict[str, Any]:
     """The constructor's arguments, or an error that names the one that is wrong."""
     lengths = ("max_source_length", "max_target_length")
-    for name in ("units", "num_layers", "embedding_dim", *lengths):
+    for name in ("units", "attention_units", "num_layers", "embedding_dim", *lengths):
         settings[name] = positive(name, settings[name])
     if settings["attention"] not in ATTENTIONS:
         raise ZooError(f"attention={settings['attention']!r}: use 'bahdanau' or None")

@@ -50,7 +50,7 @@ class Decoder(keras.layers.Layer):
         ]
         self.attention = None
         if attending:
-            self.attention = layers.BahdanauAttention(settings["units"], name="attention")
+            self.attention = layers.BahdanauAttention(settings["attention_units"], name="attention")
             self.attention.build((None, top.output_size), (None, None, encoder.output_size))
         self.output_size = settings["readout_units"] or top.output_size
         self.readout = None
@@ -74,6 +74,43 @@ class Decoder(keras.layers.Layer):
         )
         return Level(own, True, sizes, name=f"level_{i}")
 
+    # --- the source, once a sentence --------------------------------------------------------
+
+    def source_state(self, outputs: Tensor, context: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """What every step needs of the source, multiplied already by the matrices it meets.
+
+        Σ_j α_tj h_j meets the first level's W and the readout's W^(r): both products are taken of
+        the h_j here, and the sum over j of the products at each step.
+
+        Args:
+            outputs: the encoder's h_j, [batch, source, width].
+            context: c = h_T, [batch, width].
+            mask: [batch, source] bool.
+        """
+        if self.attention is not None:
+            values, keys = self._met(outputs), self.attention.keys(outputs)
+            return {"values": values, "keys": keys, "source_mask": mask}
+        return {"context": self._met(context)} if self.fed else {}
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """Names of the entries of `source_state`."""
+        if self.attention is not None:
+            return ("values", "keys", "source_mask")
+        return ("context",) if self.fed else ()
+
+    def _met(self, x: Tensor) -> Tensor:
+        """x by the matrices of c, side by side: [..., gates * units + readout units]."""
+        first = self.levels[0].projection.part(1 if self.fed else 0, x)
+        if self.readout is None:
+            return first
+        return ops.concatenate([first, self.readout.part(1, x)], axis=-1)
+
+    def _parted(self, met: Tensor) -> tuple[Tensor, Tensor]:
+        """The first level's part and the readout's."""
+        width = self.levels[0].projection.units
+        return met[..., :width], met[..., width:]
+
     # --- teacher forcing --------------------------------------------------------------------
 
     def call(self, inputs: Tensor, states: Any, source: Any, training: bool = False) -> Tensor:
@@ -82,7 +119,7 @@ class Decoder(keras.layers.Layer):
         Args:
             inputs: [batch, time] int32, `<bos>` first: the words before each target.
             states: the first states, level by level.
-            source: the state's constant entries (see `Seq2Seq.encode`).
+            source: what `source_state` gave.
 
         Returns:
             [batch, time, output_size].
@@ -93,51 +130,64 @@ class Decoder(keras.layers.Layer):
             y = self.dropouts[0](y, training=training)
         grouped = self._grouped(states)
         if self.attention is not None:
-            hidden, context = self._attending(inputs, y, grouped, source, training)
+            hidden, met = self._attending(inputs, y, grouped, source, training)
         else:
-            context = ops.expand_dims(source["context"], 1) if self.fed else None
-            hidden = self._unattending(inputs, y, context, grouped, training)
-        return self.dropouts[-1](self._read(hidden, context, y), training=training)
+            hidden, met = self._unattending(inputs, y, grouped, source, training)
+        return self.dropouts[-1](self._read(hidden, met, y), training=training)
+
+    def _first_input(self, y: Any, met: Any) -> Tensor:
+        """p_t of the first level from y_{t-1} and c; just b without either."""
+        level = self.levels[0]
+        total = level.bias()
+        if y is not None:
+            total = level.projection.part(0, y) + total
+        return total if met is None else met + total
 
     def _unattending(
-        self, inputs: Tensor, y: Any, context: Any, grouped: Any, training: bool
-    ) -> Tensor:
-        """All steps of one level, then of the next; [batch, time, units]."""
-        x = [part for part in (y, context) if part is not None]
-        for i, (level, state) in enumerate(zip(self.levels, grouped, strict=True)):
-            projected = level.project(*x)
-            if not x:  # no input: the same b at each step
-                shape = (*ops.shape(inputs), projected.shape[-1])
-                projected = ops.broadcast_to(projected, shape)
-            hidden = level.run(projected, state, training)
-            x = [self.dropouts[i + 1](hidden, training=training)] if i + 1 < len(grouped) else []
-        return hidden
+        self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
+    ) -> tuple[Tensor, Any]:
+        """All steps of one level, then of the next; h_t [batch, time, units]."""
+        first = met = None
+        if self.fed:
+            first, met = self._parted(ops.expand_dims(source["context"], 1))
+        projected = self._first_input(y, first)
+        projected = ops.broadcast_to(projected, (*ops.shape(inputs), projected.shape[-1]))
+        hidden = self.levels[0].run(projected, grouped[0], training)
+        for level, state, dropout in zip(
+            self.levels[1:], grouped[1:], self.dropouts[1:-1], strict=True
+        ):
+            hidden = level.run(level.project(dropout(hidden, training=training)), state, training)
+        return hidden, met
 
     def _attending(
         self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
     ) -> tuple[Tensor, Tensor]:
-        """Step by step, since c_t depends on h_{t-1}; two [batch, time, .]."""
-        first = self.levels[0]
-        bias = first.bias() if y is None else first.projection.part(0, y) + first.bias()
-        shape = (*ops.shape(inputs), bias.shape[-1])
-        projected = ops.transpose(ops.broadcast_to(bias, shape), (1, 0, 2))
+        """Step by step, since c_t depends on h_{t-1}; h_t and c_t, [batch, time, .]."""
+        projected = self._first_input(y, None)
+        shape = (*ops.shape(inputs), projected.shape[-1])
+        projected = ops.transpose(ops.broadcast_to(projected, shape), (1, 0, 2))
         advances = [level.advance(training) for level in self.levels]
         masks = [self._level_mask(i, s[0], training) for i, s in enumerate(grouped)]
 
         def body(flat: Any, inputs_t: Any) -> tuple[Any, Any]:
             before = self._grouped(flat)
-            context, _ = self._attend(before[-1][0], source)
-            p = inputs_t[0] + first.projection.part(len(first.projection.starts) - 2, context)
+            first, met = self._parted(self._attend(before[-1][0], source))
+            p = inputs_t[0] + first
             after: list[Tensor] = []
             for i, (advance, state) in enumerate(zip(advances, before, strict=True)):
                 if i:
                     p = self.levels[i].project(after[-len(state)] * masks[i])
                 after += advance(p, state)
-            return tuple(after), (after[-len(before[-1])], context)
+            return tuple(after), (after[-len(before[-1])], met)
 
         flat = tuple(s for state in grouped for s in state)
-        _, (hidden, context) = scan(body, flat, (projected,))
-        return ops.transpose(hidden, (1, 0, 2)), ops.transpose(context, (1, 0, 2))
+        _, (hidden, met) = scan(body, flat, (projected,))
+        return ops.transpose(hidden, (1, 0, 2)), ops.transpose(met, (1, 0, 2))
+
+    def _level_mask(self, i: int, h: Tensor, training: bool) -> Tensor:
+        """Locked dropout of level i's input, [batch, units]."""
+        ones = ops.expand_dims(ops.ones_like(h), 1)
+        return self.dropouts[i](ones, training=training)[:, 0]
 
     def alignment(self, inputs: Tensor, states: Any, source: Any) -> Tensor:
         """α of each step of teacher forcing: [batch, time, source]."""
@@ -145,49 +195,46 @@ class Decoder(keras.layers.Layer):
         y = None if self.embedding is None else self.embedding(inputs)
         hidden, _ = self._attending(inputs, y, grouped, source, False)
         queries = ops.concatenate([ops.expand_dims(grouped[-1][0], 1), hidden[:, :-1]], axis=1)
-        return self.attention(queries, source["memory"], source["memory_mask"], source["keys"])[1]
-
-    def _level_mask(self, i: int, h: Tensor, training: bool) -> Tensor:
-        """Locked dropout of level i's input, [batch, units]."""
-        ones = ops.expand_dims(ops.ones_like(h), 1)
-        return self.dropouts[i](ones, training=training)[:, 0]
+        mask, keys = source["source_mask"], source["keys"]
+        return self.attention(queries, source["values"], mask, keys)[1]
 
     # --- one step ---------------------------------------------------------------------------
 
     def step(self, token_ids: Tensor, states: Any, source: Any) -> tuple[Tensor, list[Tensor]]:
         """One word in, what the output layer sees out: [rows, output_size], and the new states."""
+        rows = ops.shape(token_ids)[0]
         y = None if self.embedding is None else self.embedding(token_ids)
         grouped = self._grouped(states)
-        context = None
+        first = met = None
         if self.attention is not None:
-            context, _ = self._attend(grouped[-1][0], source)
+            first, met = self._parted(self._attend(grouped[-1][0], source))
         elif self.fed:
-            context = repeated(source["context"], ops.shape(token_ids)[0])
-        x = [part for part in (y, context) if part is not None]
+            first, met = self._parted(repeated(source["context"], rows))
+        projected = self._first_input(y, first)
+        projected = ops.broadcast_to(projected, (rows, projected.shape[-1]))
         new: list[Tensor] = []
-        for level, state in zip(self.levels, grouped, strict=True):
-            projected = level.project(*x)
-            if not x:
-                rows = ops.shape(state[0])[0]
-                projected = ops.broadcast_to(projected, (rows, projected.shape[-1]))
+        for i, (level, state) in enumerate(zip(self.levels, grouped, strict=True)):
+            if i:
+                projected = level.project(new[-len(state)])
             new += level.advance()(projected, state)
-            x = [new[-len(state)]]
-        return self._read(x[0], context, y), new
+        return self._read(new[-len(grouped[-1])], met, y), new
 
-    def _attend(self, query: Tensor, source: Any) -> tuple[Tensor, Tensor]:
-        """Context and weights for h_{t-1}; several hypotheses of a row share its memory."""
-        rows = ops.shape(source["memory"])[0]
+    def _attend(self, query: Tensor, source: Any) -> Tensor:
+        """Σ_j α_tj values_j for h_{t-1}; several hypotheses of a row share its source."""
+        values, mask = source["values"], source["source_mask"]
+        rows = ops.shape(values)[0]
         query = ops.reshape(query, (rows, -1, query.shape[-1]))  # [rows, width, units]
-        memory, mask = source["memory"], source["memory_mask"]
-        context, weights = self.attention(query, memory, mask, source["keys"])
-        return ops.reshape(context, (-1, memory.shape[-1])), weights
+        met, _ = self.attention(query, values, mask, source["keys"])
+        return ops.reshape(met, (-1, values.shape[-1]))
 
-    def _read(self, hidden: Tensor, context: Any, y: Any) -> Tensor:
+    def _read(self, hidden: Tensor, met: Any, y: Any) -> Tensor:
         """h_t itself [25], or tanh(W^(r) [h_t; c_t; y_{t-1}] + b)."""
         if self.readout is None:
             return hidden
-        parts = [part for part in (hidden, context, y) if part is not None]
-        return ops.tanh(self.readout(*parts))
+        total = self.readout.part(0, hidden) + self.readout.offset()
+        if met is not None:
+            total = total + met
+        return ops.tanh(total if y is None else total + self.readout.part(2, y))
 
     def _grouped(self, states: Sequence[Tensor]) -> list[list[Tensor]]:
         """A flat list of states as one list a level."""

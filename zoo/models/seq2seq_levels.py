@@ -32,6 +32,7 @@ class SplitProjection(keras.layers.Layer):
         self, sizes: Sequence[int], units: int, use_bias: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self.units = units
         self.starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
         self.kernel = self.add_weight(name="kernel", shape=(self.starts[-1], units))
         self.bias = None
@@ -44,11 +45,15 @@ class SplitProjection(keras.layers.Layer):
         kernel = self.kernel[self.starts[place] : self.starts[place + 1]]
         return ops.matmul(self._cast(x), self._cast(kernel))
 
+    def offset(self) -> Tensor:
+        """b."""
+        return self._cast(self.bias)
+
     def call(self, *parts: Tensor) -> Tensor:
         total = self.part(0, parts[0])
         for place, x in enumerate(parts[1:], 1):
             total = total + self.part(place, x)
-        return total if self.bias is None else total + self._cast(self.bias)
+        return total if self.bias is None else total + self.offset()
 
     def _cast(self, x: Any) -> Tensor:
         return ops.cast(x, self.compute_dtype)
