@@ -1,0 +1,153 @@
+"""One training step of a whole language model: ours, stock Keras with its own fit step, PyTorch.
+
+    python -m benchmarks.language_model [--json]
+
+Embedding, two LSTM layers, softmax over the vocabulary, gradient clipping by global norm, Adam;
+float32, random words. Ours uses `zoo.layers.LSTM` and `zoo.layers.blocked_softmax_loss`; the
+stock model uses `keras.layers.LSTM`, `Dense` and `SparseCategoricalCrossentropy`. With
+`--memory`, each contestant runs alone in a process of its own and its peak resident memory is
+reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from benchmarks.timing import in_turns, report
+
+BATCH, TIME, UNITS, VOCABULARY, LAYERS = 32, 35, 256, 10_000, 2
+
+
+def words() -> tuple[np.ndarray, np.ndarray]:
+    ids = np.random.default_rng(0).integers(0, VOCABULARY, (BATCH, TIME + 1)).astype("int32")
+    return ids[:, :-1], ids[:, 1:]
+
+
+def zoo_step() -> Callable[[], Any]:
+    """Ours: a Keras model whose training step ends in the blocked loss."""
+    import keras
+    import tensorflow as tf
+
+    from zoo.layers import LSTM, VocabularyOutput, blocked_softmax_loss
+
+    x, y = (tf.constant(ids) for ids in words())
+    embedding = keras.layers.Embedding(VOCABULARY, UNITS)
+    recurrent = [LSTM(UNITS, return_sequences=True) for _ in range(LAYERS)]
+    output = VocabularyOutput(VOCABULARY)
+    inputs = keras.Input((TIME,), BATCH, dtype="int32")
+    hidden = embedding(inputs)
+    for layer in recurrent:
+        hidden = layer(hidden)
+    body = keras.Model(inputs, hidden)
+    output.build(hidden.shape)
+    variables = [*body.trainable_variables, *output.trainable_variables]
+    optimizer = keras.optimizers.Adam(global_clipnorm=1.0)
+    optimizer.build(variables)
+
+    @tf.function
+    def step(x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            nats = blocked_softmax_loss(body(x, training=True), output.kernel, output.bias, y)
+            loss = nats / (BATCH * TIME)
+        optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+        return loss
+
+    return lambda: float(step(x, y))
+
+
+def keras_step() -> Callable[[], Any]:
+    """Stock: compile and train_on_batch, the step that fit runs."""
+    import keras
+
+    x, y = words()
+    stack = [keras.layers.LSTM(UNITS, return_sequences=True) for _ in range(LAYERS)]
+    model = keras.Sequential(
+        [
+            keras.Input((TIME,), BATCH, dtype="int32"),
+            keras.layers.Embedding(VOCABULARY, UNITS),
+            *stack,
+            keras.layers.Dense(VOCABULARY),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(global_clipnorm=1.0), loss)
+    return lambda: model.train_on_batch(x, y)
+
+
+def torch_step() -> Callable[[], Any]:
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    x, y = (torch.tensor(ids, dtype=torch.long) for ids in words())
+    embedding = torch.nn.Embedding(VOCABULARY, UNITS)
+    recurrent = torch.nn.LSTM(UNITS, UNITS, LAYERS, batch_first=True)
+    output = torch.nn.Linear(UNITS, VOCABULARY)
+    parameters = [p for m in (embedding, recurrent, output) for p in m.parameters()]
+    optimizer = torch.optim.Adam(parameters)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        logits = output(recurrent(embedding(x))[0])
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        return float(loss)
+
+    return step
+
+
+MAKERS = {"zoo": zoo_step, "keras": keras_step, "pytorch": torch_step}
+
+
+def peak_memory_mb(name: str) -> float:
+    """Peak resident memory of a process that runs ten steps of one contestant."""
+    command = [sys.executable, "-m", "benchmarks.language_model", "--alone", name]
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(out.split()[-1])
+
+
+def run_alone(name: str) -> None:
+    step = MAKERS[name]()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(10):
+        step()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{before / 1024:.1f} {peak / 1024:.1f}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--alone", choices=list(MAKERS), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.alone:
+        run_alone(options.alone)
+        return
+    result = in_turns({name: make() for name, make in MAKERS.items()}, options.rounds)
+    size = f"{LAYERS}x{UNITS} LSTM, {VOCABULARY} words, {BATCH}x{TIME}"
+    row: dict[str, Any] = {"model": size}
+    for name, values in result.items():
+        row |= {f"{name}_{key}": value for key, value in values.items()}
+    for name in ("keras", "pytorch"):
+        row[f"x_{name}"] = round(result[name]["wall_ms"] / result["zoo"]["wall_ms"], 2)
+        row[f"x_{name}_cpu"] = round(result[name]["cpu_ms"] / result["zoo"]["cpu_ms"], 2)
+    if options.memory:
+        row |= {f"{name}_peak_mb": peak_memory_mb(name) for name in MAKERS}
+    report([row], options.json)
+
+
+if __name__ == "__main__":
+    main()
