@@ -1,0 +1,338 @@
+"""n-gram models: the probability of a word from counts of it after the n - 1 words before.
+
+    p(w_2 | w_1)      = count(w_1, w_2) / count(w_1)                                         [2]
+    p(w_3 | w_1, w_2) = count(w_1, w_2, w_3) / count(w_1, w_2)                               [3]
+
+and so on for any order: maximum likelihood. What a corpus does not hold gets probability 0 from
+it, so the other smoothings (see `zoo.ngrams.estimation`) give unseen words a share.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.models.language_model import (
+    SPECIALS,
+    LanguageModel,
+    Score,
+    State,
+    checked_count,
+    checked_texts,
+)
+from zoo.ngrams import corpus, estimation, query, read_arpa, write_arpa
+from zoo.ngrams.counts import NGramCounts, checked_order, stream_of
+from zoo.ngrams.tables import NGramTables
+from zoo.ngrams.top import TopWords
+from zoo.text import BOS, EOS, PAD, WordTokenizer, load_tokenizer
+
+LOGGER = logging.getLogger(__name__)
+SPLITS = ("words", "whitespace")
+UNSMOOTHED = "smoothing='kneser_ney' (or add_k, stupid_backoff) gives unseen words a share"
+
+
+class NGramLanguageModel(LanguageModel):
+    """Counts, smoothed: the oldest language model, and the baseline of the others.
+
+    Build one with `train`, `from_arpa` or `from_preset`. Methods take and give NumPy arrays. The
+    state is the last n - 1 ids, `{"context": [batch, order - 1] int32}`, `<pad>` where the
+    sentence has not been that long.
+
+    `<unk>` has the probability that the smoothing gives a word never seen; where the corpus has
+    `<unk>` as a word (or a limited vocabulary made it one), it has both their shares.
+
+    Stupid backoff gives scores that do not sum to 1: `score`, `rank` and `token_log_probs` return
+    them as they are, and `step` and `next_words` normalise them.
+
+    Args:
+        tables: probabilities and backoff weights.
+        tokenizer: words and ids.
+        smoothing: what made the tables: mle, add_k, stupid_backoff, kneser_ney or arpa.
+        discounts: D_1, D_2, D_3+ of each order, where the smoothing has them.
+
+    Example:
+        >>> lm = NGramLanguageModel.train(["the cat sat", "the cat ran"], order=2, smoothing="mle")
+        >>> [(word, round(p, 2)) for word, p in lm.next_words(["the cat"])[0]]
+        [('ran', 0.5), ('sat', 0.5)]
+    """
+
+    def __init__(
+        self,
+        tables: NGramTables,
+        tokenizer: WordTokenizer,
+        smoothing: str = "kneser_ney",
+        discounts: Sequence[Sequence[float]] = (),
+    ) -> None:
+        if tables.vocabulary_size != tokenizer.vocabulary_size:
+            raise ZooError(
+                f"tables for {tables.vocabulary_size} words, a tokenizer of "
+                f"{tokenizer.vocabulary_size}: give the tokenizer that the tables were made with"
+            )
+        self.tables = tables
+        self.tokenizer = tokenizer
+        self.smoothing = smoothing
+        self.discounts = tuple(tuple(float(d) for d in row) for row in discounts)
+        self._top: TopWords | None = None
+
+    @property
+    def order(self) -> int:
+        """n: a word is predicted from the n - 1 words before it."""
+        return self.tables.order
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether scores are probabilities; those of stupid backoff are not."""
+        return not self.tables.missing_backoff
+
+    @classmethod
+    def train(
+        cls,
+        sentences: Iterable[str],
+        order: int = 5,
+        smoothing: str = "kneser_ney",
+        tokenizer: str | WordTokenizer = "words",
+        *,
+        lowercase: bool | None = None,
+        vocabulary_size: int | None = None,
+        min_count: int = 1,
+        **options: Any,
+    ) -> Self:
+        """Count a corpus and estimate a model; the sentences are read once.
+
+        Args:
+            sentences: the corpus; an empty sentence counts as `<bos> <eos>`.
+            order: n, 1 to 6.
+            smoothing: "mle" [2] [3], "add_k", "stupid_backoff" or "kneser_ney".
+            tokenizer: "words", "whitespace" (for tokenised corpora), or a tokenizer.
+            lowercase: unless given, only "words" reads text in lower case.
+            vocabulary_size, min_count: limit the vocabulary; other words are read as `<unk>`.
+            options: `k` of add_k; `alpha` of stupid_backoff; `prune`, `modified` and
+                `discount_fallback` of kneser_ney (see `zoo.ngrams.estimation`).
+
+        Raises:
+            ZooError: an empty corpus, an unknown smoothing or option, a bad order.
+
+        Example:
+            >>> lm = NGramLanguageModel.train(["a b", "a c"], order=2, tokenizer="whitespace")
+            >>> lm.score(["a b"])[0].log_prob > lm.score(["b a"])[0].log_prob
+            True
+        """
+        checked_order(order)
+        if isinstance(tokenizer, str):
+            if tokenizer not in SPLITS:
+                raise ZooError(f"tokenizer={tokenizer!r}: use 'words', 'whitespace' or a tokenizer")
+            folded = tokenizer == "words" if lowercase is None else lowercase
+            tokenizer, ids = corpus.learn_vocabulary(
+                sentences, folded, tokenizer, vocabulary_size, min_count
+            )
+        elif lowercase is not None or vocabulary_size is not None or min_count != 1:
+            raise ZooError("lowercase, vocabulary_size and min_count belong to the tokenizer given")
+        else:
+            ids = corpus.encode_corpus(tokenizer, sentences)
+        counts = NGramCounts.from_ids(ids, tokenizer.vocabulary_size, order)
+        return cls.from_counts(counts, tokenizer, smoothing, **options)
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: NGramCounts,
+        tokenizer: WordTokenizer,
+        smoothing: str = "kneser_ney",
+        **options: Any,
+    ) -> Self:
+        """Estimate a model from counts, as they come from several machines."""
+        tables, discounts = estimation.estimate(counts, smoothing, options)
+        return cls(tables, tokenizer, smoothing, discounts)
+
+    @classmethod
+    def from_arpa(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an ARPA file, plain or `.gz`, of any tool; its words are cut at white space.
+
+        Raises:
+            ZooError: the file is damaged; the message has the line's number.
+        """
+        tables, vocabulary = read_arpa(path)
+        return cls(tables, WordTokenizer(vocabulary, lowercase=False, split="whitespace"), "arpa")
+
+    def save_arpa(self, path: str | os.PathLike[str]) -> None:
+        """Write an ARPA file, gzip if the name ends in `.gz`."""
+        write_arpa(self.tables, self.tokenizer.vocabulary, path)
+
+    # The interface of every language model
+
+    def initial_state(self, batch_size: int) -> State:
+        return {"context": np.full((batch_size, self.order - 1), PAD, np.int32)}
+
+    def step(self, token_ids: Any, state: State) -> tuple[np.ndarray, State]:
+        context = self._moved(np.asarray(state["context"]), np.asarray(token_ids))
+        return self._distribution(context), {"context": context}
+
+    def _moved(self, context: np.ndarray, token_ids: np.ndarray) -> np.ndarray:
+        both = np.concatenate([context, token_ids[:, None]], axis=1)
+        return both[:, 1:].astype(np.int32)
+
+    def _distribution(self, context: np.ndarray) -> np.ndarray:
+        values = query.distribution(self.tables, context)
+        if not self.is_normalised:
+            values -= np.log(np.exp(values, dtype=np.float64).sum(axis=1, keepdims=True))
+        return values.astype(np.float32)
+
+    def token_log_probs(self, inputs: Any, targets: Any) -> np.ndarray:
+        return query.target_log_probs(self.tables, np.asarray(inputs), np.asarray(targets))
+
+    def consume(self, ids: Any, lengths: Any) -> State:
+        ids, lengths = np.asarray(ids), np.asarray(lengths)
+        width = self.order - 1
+        padded = np.pad(ids, ((0, 0), (width, 0)), constant_values=PAD)
+        columns = lengths[:, None] + np.arange(width)  # the last `width` of the first `lengths`
+        return {"context": np.take_along_axis(padded, columns, axis=1).astype(np.int32)}
+
+    def score_ids(self, sentences: Sequence[Sequence[int]]) -> np.ndarray:
+        if not len(sentences):
+            return np.zeros(0)
+        flat = [i for sentence in sentences for i in (*sentence, EOS)]
+        return self._score_flat(np.asarray(flat, np.int32))
+
+    def _score_flat(self, ids: np.ndarray) -> np.ndarray:
+        """Log-probabilities of sentences given as ids with `<eos>` after each."""
+        stream = stream_of(ids)
+        values = query.stream_log_probs(self.tables, stream).astype(np.float64)
+        starts = np.flatnonzero(stream == BOS)
+        values[starts] = 0.0
+        return np.add.reduceat(values, starts)
+
+    def score(self, texts: Sequence[str]) -> list[Score]:
+        ids = corpus.encode_corpus(self.tokenizer, checked_texts(texts))
+        if not len(ids):
+            return []
+        log_probs = self._score_flat(ids)
+        ends = np.flatnonzero(ids == EOS)
+        tokens = np.diff(ends, prepend=-1)
+        unknown = np.add.reduceat(ids == corpus.UNK, ends - tokens + 1, dtype=np.int64)
+        if np.isneginf(log_probs).any():
+            self._explain_zero(ids, log_probs, ends - tokens + 1)
+        return [
+            Score(*row)
+            for row in zip(log_probs.tolist(), tokens.tolist(), unknown.tolist(), strict=True)
+        ]
+
+    def _explain_zero(self, ids: np.ndarray, log_probs: np.ndarray, starts: np.ndarray) -> None:
+        """Say which event was never seen, and what smoothing would do."""
+        zero = np.flatnonzero(np.isneginf(log_probs))
+        sentence = ids[starts[zero[0]] :]
+        sentence = sentence[: int(np.argmax(sentence == EOS)) + 1]
+        values = query.stream_log_probs(self.tables, stream_of(sentence))
+        place = int(np.argmax(np.isneginf(values[1:])))
+        words = [self.tokenizer.vocabulary[i] for i in (BOS, *sentence)]
+        context = " ".join(words[max(0, place + 2 - self.order) : place + 1])
+        LOGGER.warning(
+            "%d of %d sentences have probability 0: %r never follows %r in the corpus; %s",
+            len(zero),
+            len(log_probs),
+            words[place + 1],
+            context,
+            UNSMOOTHED,
+        )
+
+    def next_words(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
+        """The k likeliest next words of each text, with their probabilities.
+
+        Words of probability 0 are not offered: after words that maximum likelihood has never
+        seen, the list is empty.
+
+        Example:
+            >>> lm = NGramLanguageModel.train(["a b c", "a b d", "a b c"], order=2)
+            >>> lm.next_words(["a b"], k=1)[0][0][0]
+            'c'
+        """
+        texts = checked_texts(texts)
+        k = checked_count("k", k, self.tokenizer.vocabulary_size - len(SPECIALS))
+        if not texts:
+            return []
+        context = self._contexts_of(texts)
+        found = self.top_words(context, k)
+        if not self.is_normalised:
+            rows = self._distribution(context)
+            found = [(ids, row[ids]) for (ids, _), row in zip(found, rows, strict=True)]
+        vocabulary = self.tokenizer.vocabulary
+        return [
+            [
+                (vocabulary[i], p)
+                for i, p in zip(ids.tolist(), np.exp(logs).tolist(), strict=True)
+                if p
+            ]
+            for ids, logs in found
+        ]
+
+    def top_words(self, context: np.ndarray, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Ids and log-probabilities of the k likeliest words after contexts [batch, order - 1]."""
+        if self._top is None:
+            self._top = TopWords(self.tables, SPECIALS)
+        return self._top(context, k)
+
+    def _contexts_of(self, texts: Sequence[str]) -> np.ndarray:
+        ids = corpus.encode_corpus(self.tokenizer, texts)
+        ends = np.flatnonzero(ids == EOS)
+        lengths = np.diff(ends, prepend=-1)  # of <bos> and the words
+        columns = np.arange(1 - self.order, 0) + lengths[:, None]  # places in <bos> w_1 ... w_n
+        places = np.maximum(ends[:, None] - lengths[:, None] + columns, 0)
+        words = np.where(columns == 0, BOS, ids[places])
+        return np.where(columns < 0, PAD, words).astype(np.int32)
+
+    def continued(
+        self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
+    ) -> Any:
+        if np.isneginf(self.step(first_ids, state)[0]).all(axis=1).any():
+            raise ZooError(f"the prompt's last words were never seen: {UNSMOOTHED}")
+        with _eager_loops():
+            return super().continued(state, first_ids, sampler, max_words, seed)
+
+    # Presets
+
+    def get_preset_config(self) -> dict[str, Any]:
+        return {
+            "order": self.order,
+            "smoothing": self.smoothing,
+            "discounts": [list(row) for row in self.discounts],
+            "missing_backoff": self.tables.missing_backoff,
+            "monotone": self.tables.monotone,
+        }
+
+    def save_tables(self, directory: str | os.PathLike[str], dtype: str = "float32") -> None:
+        """Write the tables to `directory/tables/*.npy`."""
+        self.tables.save(directory, dtype)
+
+    def write_assets(self, directory: Path, dtype: str) -> None:
+        self.tokenizer.save(directory)
+        self.save_tables(directory, dtype)
+
+    @classmethod
+    def from_assets(cls, directory: Path, config: dict[str, Any]) -> Self:
+        settings = dict(config)
+        smoothing, discounts = settings.pop("smoothing"), settings.pop("discounts")
+        tables = NGramTables.load(directory, **settings)
+        return cls(tables, load_tokenizer(directory), smoothing, discounts)
+
+    def parameter_count(self) -> int:
+        """Probabilities and backoff weights."""
+        return sum(
+            len(level) + len(level) * bool(len(level.backoff)) for level in self.tables.levels
+        )
+
+
+def _eager_loops() -> Any:
+    """Loops in Python, where a backend would otherwise trace `step`, which is NumPy."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return nullcontext()
+    import jax
+
+    return jax.disable_jit()

@@ -1,0 +1,110 @@
+"""Sentences to one flat stream of ids, quickly: vocabulary and ids in one pass over the text.
+
+The tokens are those of the tokenizer. Where `str.split` cuts a text as the whitespace tokenizer
+does, which is nearly everywhere, it is used instead of the tokenizer's regular expressions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import count, islice
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.text import EOS, UNK, WordTokenizer
+from zoo.text.codepoints import SPACE, classes
+from zoo.text.segmentation import fold
+from zoo.text.vocabulary import CONTROL_TOKENS
+
+CHUNK = 2_000  # sentences cut at a time: few enough for their words to stay in the cache
+END = "\n"  # no token holds a line feed, so this word can only be the end of a sentence
+CONTROLS = bytes([*range(9), *range(14, 28), 127])  # what separates, but not for str.split
+
+
+def encode_corpus(tokenizer: WordTokenizer, sentences: Iterable[str]) -> np.ndarray:
+    """The ids of all sentences in one array, `<eos>` after each sentence; int32.
+
+    Example:
+        >>> encode_corpus(WordTokenizer.train(["a b"]), ["a b", "b c"]).tolist()
+        [4, 5, 3, 5, 1, 3]
+    """
+    ids = {word: i for i, word in enumerate(tokenizer.vocabulary) if i > EOS} | {END: EOS}
+    lookup = defaultdict(lambda: UNK, ids).__getitem__
+    return _numbered(tokenizer, sentences, lookup)
+
+
+def learn_vocabulary(
+    sentences: Iterable[str], lowercase: bool, split: str, size: int | None, min_count: int
+) -> tuple[WordTokenizer, np.ndarray]:
+    """A tokenizer of the corpus and the corpus in its ids; reads the sentences once.
+
+    The vocabulary is that of `WordTokenizer.train`: commonest words first, equal counts in
+    alphabetical order; words that are left out are `<unk>` in the ids.
+
+    Returns:
+        The tokenizer and the ids of all sentences, `<eos>` after each; int32.
+    """
+    cutter = WordTokenizer(CONTROL_TOKENS, lowercase, split)
+    seen: defaultdict[str, int] = defaultdict(count().__next__)
+    found = _numbered(cutter, sentences, seen.__getitem__)
+    counts = np.bincount(found, minlength=len(seen)).tolist()
+    kept = [(-n, word) for word, n in zip(seen, counts, strict=True) if n >= min_count]
+    words = [word for _, word in sorted(kept) if word != END and word not in CONTROL_TOKENS]
+    free = None if size is None else max(size - len(CONTROL_TOKENS), 0)
+    tokenizer = WordTokenizer((*CONTROL_TOKENS, *words[:free]), lowercase, split)
+    ids = {word: i for i, word in enumerate(tokenizer.vocabulary) if i > EOS} | {END: EOS}
+    renumbered = np.array([ids.get(word, UNK) for word in seen], dtype=np.int32)
+    return tokenizer, renumbered[found] if len(found) else found
+
+
+def _numbered(
+    tokenizer: WordTokenizer, sentences: Iterable[str], lookup: Callable[[str], int]
+) -> np.ndarray:
+    """`lookup` of every token and of `END` after each sentence; int32."""
+    parts = []
+    for chunk in _chunks(sentences):
+        words = tokens_of(tokenizer, chunk)
+        parts.append(np.fromiter(map(lookup, words), np.int32, len(words)))
+    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+
+def _chunks(sentences: Iterable[str]) -> Iterator[list[str]]:
+    """Lists of at most `CHUNK` sentences; what is no iterable of str is refused."""
+    if isinstance(sentences, str | bytes):
+        kind = type(sentences).__name__
+        raise ZooError(f"got one {kind} {sentences!r:.40}; give an iterable of sentences")
+    iterator = iter(sentences)
+    while chunk := list(islice(iterator, CHUNK)):
+        for sentence in chunk:
+            if not isinstance(sentence, str):
+                raise ZooError(f"got a sentence of type {type(sentence).__name__}; give str")
+        yield chunk
+
+
+def tokens_of(tokenizer: WordTokenizer, texts: Sequence[str]) -> list[str]:
+    """The tokens of all texts in one list, the word `END` after each text."""
+    words: list[str] = []
+    for text in texts:
+        if tokenizer.split != "whitespace" or not _split_agrees(text):
+            words += tokenizer.tokenize(text)
+        elif not tokenizer.lowercase:
+            words += text.split()
+        else:
+            words += (text.lower() if text.isascii() else fold(text, True)).split()
+        words.append(END)
+    return words
+
+
+def _split_agrees(text: str) -> bool:
+    """Whether every separator in a text separates for `str.split` too."""
+    if text.isascii():
+        return text.isprintable() or len(text.encode().translate(None, CONTROLS)) == len(text)
+    return all(map(_is_common, set(text)))
+
+
+@cache
+def _is_common(character: str) -> bool:
+    return character.isspace() or classes()[ord(character)] != SPACE

@@ -1,0 +1,185 @@
+"""The tables of an n-gram model with backoff: contexts and their followers in flat sorted arrays.
+
+Level k holds the k-grams in the order of their words, so that the followers of one context are
+one slice of the next level:
+
+    begin[k][i] ... begin[k][i + 1]     where the followers of k-gram i stand in level k + 1
+    words[k][j]                         the last word of k-gram j; rising within a slice
+    log_prob[k][j]                      natural log P(last word | words before it)
+    backoff[k][i]                       natural log of the weight of the shorter context where
+                                        k-gram i, as a context, lacks a follower
+
+Level 1 is addressed by the word's id. Every level has one more entry at the end, `missing`: the
+k-gram that was never seen, with no followers and backoff 0, so that a lookup need not branch.
+
+On disk each array is a .npy file, read by memory mapping: opening a model reads nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import ZooError
+
+FOLDER = "tables"
+ARRAYS = ("words", "log_prob", "backoff", "begin")
+
+
+@dataclass(frozen=True)
+class TableLevel:
+    """One level's arrays, each with the entry `missing` at its end.
+
+    Attributes:
+        words: last words [n + 1], uint16 or int32.
+        log_prob: [n + 1] float32.
+        backoff: [n + 1] float32; empty in the highest level.
+        begin: [n + 2] int32 or int64; empty in the highest level.
+    """
+
+    words: np.ndarray
+    log_prob: np.ndarray
+    backoff: np.ndarray
+    begin: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.words) - 1
+
+    @property
+    def missing(self) -> int:
+        """The index that stands for a k-gram not in the table."""
+        return len(self)
+
+
+@dataclass(frozen=True)
+class NGramTables:
+    """The levels of a model, and what an unseen context costs.
+
+    Attributes:
+        levels: k-grams for k = 1 ... order.
+        missing_backoff: added for a context that was never seen; 0 but in stupid backoff.
+        monotone: whether no entry is less likely than what the backoff would give in its place.
+    """
+
+    levels: tuple[TableLevel, ...]
+    missing_backoff: float = 0.0
+    monotone: bool = False
+
+    @property
+    def order(self) -> int:
+        return len(self.levels)
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.levels[0])
+
+    @property
+    def bytes(self) -> int:
+        """Size of all arrays."""
+        return sum(getattr(level, name).nbytes for level in self.levels for name in ARRAYS)
+
+    @property
+    def entries(self) -> int:
+        """How many n-grams there are."""
+        return sum(len(level) for level in self.levels)
+
+    def save(self, directory: str | os.PathLike[str], dtype: str = "float32") -> None:
+        """Write `directory/tables/K.NAME.npy`.
+
+        Args:
+            directory: an existing directory; the caller makes the change atomic.
+            dtype: of the log-probabilities and backoffs, "float32" or "float16".
+        """
+        if dtype not in ("float16", "float32"):
+            raise ZooError(f"dtype {dtype!r}: tables are saved as 'float16' or 'float32'")
+        folder = Path(directory) / FOLDER
+        folder.mkdir(exist_ok=True)
+        for k, level in enumerate(self.levels, 1):
+            for name in ARRAYS:
+                values = getattr(level, name)
+                if values.dtype == np.float32:
+                    values = values.astype(dtype)
+                np.save(folder / f"{k}.{name}.npy", values, allow_pickle=False)
+
+    @classmethod
+    def load(
+        cls,
+        directory: str | os.PathLike[str],
+        order: int,
+        missing_backoff: float = 0.0,
+        monotone: bool = False,
+    ) -> NGramTables:
+        """Map what `save` wrote into memory; damaged files are refused in one line."""
+        folder = Path(directory) / FOLDER
+        levels = [
+            TableLevel(*[_mapped(folder / f"{k}.{name}.npy") for name in ARRAYS])
+            for k in range(1, order + 1)
+        ]
+        tables = cls(tuple(levels), missing_backoff, monotone)
+        _check(tables, folder)
+        return tables
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """A flat array from a .npy file, memory-mapped."""
+    try:
+        # An empty file cannot be mapped, and the highest level has empty arrays.
+        small = path.stat().st_size < 4096
+        values = np.load(path, mmap_mode=None if small else "r", allow_pickle=False)
+    except FileNotFoundError:
+        raise ZooError(f"{path} is missing: the preset is incomplete; save it again") from None
+    except (ValueError, OSError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise ZooError(f"{path} is damaged ({reason}); save the preset again") from None
+    if values.ndim != 1 or values.dtype.kind not in "uif":
+        raise ZooError(f"{path} holds {values.dtype} {values.shape}: not a table of this model")
+    return values
+
+
+def _check(tables: NGramTables, folder: Path) -> None:
+    """Lengths and offsets fit together, so that no lookup leaves the arrays."""
+    for k, level in enumerate(tables.levels, 1):
+        inner = k < tables.order
+        lengths = (len(level.log_prob), len(level.backoff), len(level.begin))
+        wanted = (len(level) + 1, (len(level) + 1) * inner, (len(level) + 2) * inner)
+        followers = len(tables.levels[k]) if inner else 0
+        ends = (int(level.begin[0]), int(level.begin[-1])) if inner and lengths[2] else (0, 0)
+        if len(level) < 0 or lengths != wanted or ends != (0, followers):
+            raise ZooError(f"{folder}/{k}.*.npy do not fit together; save the preset again")
+        kinds = (level.words.dtype.kind, level.log_prob.dtype.kind, level.begin.dtype.kind)
+        if kinds[0] not in "ui" or kinds[1] != "f" or kinds[2] not in "ui":
+            raise ZooError(f"{folder}/{k}.*.npy have the wrong types; save the preset again")
+
+
+def level_arrays(
+    words: np.ndarray,
+    log_prob: np.ndarray,
+    backoff: np.ndarray | None,
+    followers: np.ndarray | None,
+    vocabulary_size: int,
+) -> TableLevel:
+    """A level from its k-grams in order, with the entry `missing` added.
+
+    Args:
+        words, log_prob: [n].
+        backoff: [n], or None in the highest level.
+        followers: how many k+1-grams continue each k-gram [n], or None in the highest level.
+    """
+    word_type = np.uint16 if vocabulary_size <= 2**16 else np.int32
+    begin = np.zeros(0, np.int32)
+    if followers is not None:
+        ends = np.cumsum(followers, dtype=np.int64)
+        total = int(ends[-1]) if len(ends) else 0
+        begin = np.concatenate([[0], ends, [total]])
+        begin = begin.astype(np.int32 if total < 2**31 else np.int64)
+    return TableLevel(
+        words=np.append(words, 0).astype(word_type),
+        log_prob=np.append(log_prob, 0.0).astype(np.float32),
+        backoff=np.zeros(0, np.float32)
+        if backoff is None
+        else np.append(backoff, 0.0).astype(np.float32),
+        begin=begin,
+    )
