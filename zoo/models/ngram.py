@@ -291,7 +291,7 @@ class NGramLanguageModel(LanguageModel):
     ) -> Any:
         if np.isneginf(self.step(first_ids, state)[0]).all(axis=1).any():
             raise ZooError(f"the prompt's last words were never seen: {UNSMOOTHED}")
-        with _eager_loops():
+        with loops_in_python():
             return super().continued(state, first_ids, sampler, max_words, seed)
 
     # Presets
@@ -327,7 +327,7 @@ class NGramLanguageModel(LanguageModel):
         )
 
 
-def _eager_loops() -> Any:
+def loops_in_python() -> Any:
     """Loops in Python, where a backend would otherwise trace `step`, which is NumPy."""
     import keras
 
