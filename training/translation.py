@@ -11,7 +11,8 @@ The second form needs no second pass over the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -54,10 +55,8 @@ class TranslationTask:
         self.valid = evenly(unique_sources(corpus.valid), self.options["valid_pairs"])
         options = {k: v for k, v in config.model.items() if k != "class"}
         source_size = self.options["source_vocabulary_size"]
-        source = make_tokenizer(
-            sized(config, source_size), list(dict.fromkeys(pair.source for pair in train))
-        )
-        target = make_tokenizer(config, list(dict.fromkeys(pair.target for pair in train)))
+        source = trained_tokenizer(sized(config, source_size), [pair.source for pair in train])
+        target = trained_tokenizer(config, [pair.target for pair in train])
         keras.utils.set_random_seed(config.seed)
         self.model = model_class(config.model["class"])(source, target, **options)
         self.pairs = encoded(self.model, train).within(config.data.max_length)
@@ -110,11 +109,21 @@ def checked_options(config: RunConfig) -> dict[str, Any]:
 
 def sized(config: RunConfig, vocabulary_size: int | None) -> RunConfig:
     """The config with another vocabulary size, where one is given."""
-    from dataclasses import replace
-
     if vocabulary_size is None:
         return config
     return replace(config, data=replace(config.data, vocabulary_size=vocabulary_size))
+
+
+def trained_tokenizer(config: RunConfig, sentences: Iterable[str]) -> Any:
+    """One side's tokenizer; a sentence with several translations counts once."""
+    unique, data = list(dict.fromkeys(sentences)), config.data
+    if data.tokenizer != "subword":
+        return make_tokenizer(config, unique)
+    from zoo.text import SubwordTokenizer
+
+    return SubwordTokenizer.train(
+        unique, size=data.vocabulary_size, min_count=data.min_count, lowercase=data.lowercase
+    )
 
 
 def encoded(model: Any, pairs: Sequence[Any]) -> EncodedPairs:

@@ -7,11 +7,13 @@ arXiv 1410.8206), unknown ones first; without, the unknown words follow each oth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 MARK = "<unk>"
+CONTINUED = "^##(.)"  # an unknown piece inside a word (zoo.text.SubwordTokenizer); kept: the rest
 
 
 def with_source_words(
@@ -40,6 +42,7 @@ def with_source_words(
         (place for place, is_unknown in enumerate(unknown) if is_unknown),
         key=lambda place: -place if backwards else place,
     )
+    tokens = [re.sub(CONTINUED, r"\1", token) for token in tokens]
     pieces = translation.split(MARK)
     places = chosen_places(len(pieces) - 1, len(tokens), in_text, attention)
     copies = [MARK if place is None else tokens[place] for place in places]
