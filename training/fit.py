@@ -21,6 +21,7 @@ import numpy as np
 from training.averaging import WeightAverage
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import RunConfig
+from training.counting import COUNTED, train_by_counting
 from training.logs import RunLog
 from training.progress import tracked
 from training.schedule import Progress, after_epoch, averaging_due, learning_rate_at
@@ -160,8 +161,12 @@ def train_epochs(
     Raises:
         ZooError: bad config or data; or the loss became NaN (the last checkpoint is intact).
     """
+    target = Path(out) if out else Path("runs") / config.name
+    if config.model["class"] in COUNTED:
+        yield from train_by_counting(config, data_dir, target)
+        return
     keras.utils.set_random_seed(config.seed)
-    run = Run(config, data_dir, Path(out) if out else Path("runs") / config.name)
+    run = Run(config, data_dir, target)
     if resume:
         run.resume()
     elif run.checkpoint.is_file():
