@@ -29,8 +29,8 @@ bench: $(VENV)/.test-installed
 	$(BIN)/python -m benchmarks
 
 lock:
-	uv pip compile setup.cfg --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -o requirements.lock
-	uv pip compile setup.cfg --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c requirements.lock -o requirements-dev.lock
+	uv pip compile setup.cfg --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c lock-constraints.txt -o requirements.lock
+	uv pip compile setup.cfg --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c requirements.lock -c lock-constraints.txt -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) build dist exported *.egg-info
