@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.text.subword_tokenizer import SubwordTokenizer
+from zoo.text.tokenizer import Tokenizer, read_tokenizer_file
 from zoo.text.vocabulary import BOS, EOS, PAD, UNK
-from zoo.text.word_tokenizer import WordTokenizer, read_tokenizer_file
+from zoo.text.word_tokenizer import WordTokenizer
 
-TOKENIZERS: dict[str, Any] = {"WordTokenizer": WordTokenizer}
+TOKENIZERS: dict[str, Any] = {
+    "WordTokenizer": WordTokenizer,
+    "SubwordTokenizer": SubwordTokenizer,
+}
 
 
 def load_tokenizer(directory: str | Path) -> Any:
@@ -20,4 +25,13 @@ def load_tokenizer(directory: str | Path) -> Any:
     return TOKENIZERS[name].load(directory)
 
 
-__all__ = ["BOS", "EOS", "PAD", "UNK", "WordTokenizer", "load_tokenizer"]
+__all__ = [
+    "BOS",
+    "EOS",
+    "PAD",
+    "UNK",
+    "SubwordTokenizer",
+    "Tokenizer",
+    "WordTokenizer",
+    "load_tokenizer",
+]

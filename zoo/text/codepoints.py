@@ -16,7 +16,7 @@ import numpy as np
 
 CODE_POINTS = sys.maxunicode + 1
 PAGE = 256
-SYMBOL, WORD, DIGIT, SPACE, APOSTROPHE, POINT = range(6)
+SYMBOL, WORD, DIGIT, SPACE, CONTROL, APOSTROPHE, POINT = range(7)
 JOINERS = (0x200C, 0x200D)  # zero-width (non-)joiners belong to the words they stand in
 CURLY_APOSTROPHE = 0x2019
 
@@ -25,8 +25,10 @@ CURLY_APOSTROPHE = 0x2019
 def classes() -> np.ndarray:
     """The class of each code point; [CODE_POINTS] uint8.
 
-    Letters, marks and numbers make words; white space, controls, format characters, surrogates
-    and unassigned code points separate; anything else is a token of its own.
+    Letters, marks and numbers make words. White space (what `str.split` splits at) separates;
+    control and format characters and surrogates separate words too, but not the tokens of a
+    corpus that is tokenised already. Anything else, unassigned code points (the emoji of next
+    year) among them, is a token of its own.
     """
     table = np.full(CODE_POINTS, SYMBOL, dtype=np.uint8)
     for point in range(CODE_POINTS):
@@ -35,8 +37,10 @@ def classes() -> np.ndarray:
             table[point] = DIGIT
         elif category[0] in "LMN":
             table[point] = WORD
-        elif category[0] in "ZC" and category != "Co":
+        elif chr(point).isspace():
             table[point] = SPACE
+        elif category in ("Cc", "Cf", "Cs"):
+            table[point] = CONTROL
     table[list(JOINERS)] = WORD
     table[ord("'")] = APOSTROPHE
     table[[ord("."), ord(",")]] = POINT

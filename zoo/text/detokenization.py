@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 # Each rule is (pattern, replacement) in the syntax that Python's re and RE2 share.
 RULES: tuple[tuple[str, str], ...] = (
     (r'" ([^"]*) "', r'"\1"'),  # quotes around what they quote
+    (r'^" ', r'"'),  # a quote that is not closed, at the start
+    (r"„ ([^„“”]*) ([“”])", r"„\1\2"),  # German quotes
+    (r"“ ([^„“”]*) ”", r"“\1”"),
+    (r"([«»]) ([^«»]*) ([«»])", r"\1\2\3"),  # French ones, and German ones of books
     (r" ([.,!?;:%)\]}…])", r"\1"),  # nothing before closing punctuation
-    (r"([(\[{$£€¿¡]) ", r"\1"),  # nothing after opening punctuation
-    (r" - ", r"-"),  # twenty-five
+    (r"([(\[{¿¡‚‘]) ", r"\1"),  # nothing after opening punctuation
+    (r"([$£€¥#]) ([0-9])", r"\1\2"),  # $5
+    (r"([0-9]): ([0-9][0-9])", r"\1:\2"),  # 2:30
+    (r"(^| )([AaPpUuEeIi])\. ([MmSsGgEe])\.", r"\1\2.\3."),  # p.m., U.S., e.g., i.e.
+    (r" ([-/]) ", r"\1"),  # twenty-five, and/or
+    (r"-(und|oder|bzw) ", r"- \1 "),  # Nord- und Ostsee
     (r" ' ", r"' "),  # the dogs' tails
+    (r" n't( |$)", r"n't\1"),  # do n't, as some corpora cut it
 )
-_COMPILED = tuple((re.compile(pattern), replacement) for pattern, replacement in RULES)
 
 
-def join_tokens(tokens: Sequence[str]) -> str:
-    """Tokens as running text.
+@cache
+def _compiled(rules: tuple[tuple[str, str], ...]) -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(pattern), replacement) for pattern, replacement in rules]
+
+
+def join_tokens(tokens: Sequence[str], rules: tuple[tuple[str, str], ...] = RULES) -> str:
+    """Tokens as running text: with spaces between, then the rules one after another.
 
     Example:
         >>> join_tokens(["he", "said", ",", '"', "no", "!", '"'])
         'he said, "no!"'
     """
     text = " ".join(tokens)
-    for pattern, replacement in _COMPILED:
+    for pattern, replacement in _compiled(rules):
         text = pattern.sub(replacement, text)
     return text

@@ -12,50 +12,52 @@ from __future__ import annotations
 import re
 from functools import cache
 
-import numpy as np
-
 from zoo.text import codepoints
 
-
-def _character_class(wanted: tuple[int, ...]) -> str:
-    """The inside of a regular expression's [...] for all code points of the wanted classes."""
-    member = np.isin(codepoints.classes(), wanted)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], member, [False]]).astype(np.int8)))
-    pairs = edges.reshape(-1, 2)
-    return "".join(f"\\U{first:08x}-\\U{end - 1:08x}" for first, end in pairs)
-
-
-@cache
-def _token_pattern() -> re.Pattern[str]:
-    word = _character_class((codepoints.WORD, codepoints.DIGIT))
-    digit = _character_class((codepoints.DIGIT,))
-    space = _character_class((codepoints.SPACE,))
-    joined = f"'(?=[{word}])|(?<=[{digit}])[.,](?=[{digit}])"
-    return re.compile(f"[{word}](?:[{word}]|{joined})*|[^{word}{space}]")
-
-
-@cache
-def _space_pattern() -> re.Pattern[str]:
-    return re.compile(f"[{_character_class((codepoints.SPACE,))}]+")
+# One letter a class; a text is read as its classes, so that no expression depends on Unicode.
+_KINDS = {
+    codepoints.SYMBOL: "s",
+    codepoints.WORD: "w",
+    codepoints.DIGIT: "0",
+    codepoints.SPACE: " ",
+    codepoints.CONTROL: " ",
+    codepoints.APOSTROPHE: "'",
+    codepoints.POINT: ".",
+}
+_TOKEN_KINDS = re.compile(r"[w0]+(?:(?:'|(?<=0)\.(?=0))[w0]+)*|[^w0 ]")
+# The same for ASCII text itself, several times faster.
+_ASCII_TOKENS = re.compile(
+    r"[0-9A-Za-z]+(?:(?:'|(?<=[0-9])[.,](?=[0-9]))[0-9A-Za-z]+)*|[^0-9A-Za-z\x00-\x20\x7f]"
+)
 
 
 @cache
-def _fold_table(lowercase: bool) -> dict[int, int]:
-    table = codepoints.folds(lowercase)
-    changed = np.flatnonzero(table != np.arange(len(table)))
-    return {int(point): int(table[point]) for point in changed}
+def _kind_table() -> str:
+    """The letter of each code point's class: a table for `str.translate`."""
+    return "".join(map(_KINDS.__getitem__, codepoints.classes().tolist()))
+
+
+@cache
+def _fold_table(lowercase: bool) -> str:
+    """What each code point is read as: a table for `str.translate`."""
+    return "".join(map(chr, codepoints.folds(lowercase).tolist()))
 
 
 def fold(text: str, lowercase: bool) -> str:
     """Straight apostrophes and, if wanted, lower case: one character for one."""
+    if text.isascii():
+        return text.lower() if lowercase else text
     return text.translate(_fold_table(lowercase))
 
 
 def split_words(text: str) -> list[str]:
     """Words and punctuation of folded text."""
-    return _token_pattern().findall(text)
+    if text.isascii():
+        return _ASCII_TOKENS.findall(text)
+    kinds = text.translate(_kind_table())
+    return [text[found.start() : found.end()] for found in _TOKEN_KINDS.finditer(kinds)]
 
 
 def split_whitespace(text: str) -> list[str]:
-    """What separators separate, for corpora that are tokenised already."""
-    return [token for token in _space_pattern().split(text) if token]
+    """What white space separates, for corpora that are tokenised already."""
+    return text.split()

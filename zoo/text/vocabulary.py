@@ -25,11 +25,18 @@ def most_frequent(counts: Counter[str], size: int | None, min_count: int) -> tup
     if size is not None and size <= len(CONTROL_TOKENS):
         raise ZooError(f"vocabulary size {size!r}: give at least 5, four are control tokens")
     words = sorted(
-        (word for word, count in counts.items() if count >= min_count),
+        (word for word, count in counts.items() if count >= min_count and is_storable(word)),
         key=lambda word: (-counts[word], word),
     )
     free = None if size is None else size - len(CONTROL_TOKENS)
     return (*CONTROL_TOKENS, *[word for word in words if word not in CONTROL_TOKENS][:free])
+
+
+def is_storable(word: str) -> bool:
+    """Whether a word can be a line of a UTF-8 text file."""
+    if not word or any(character in word for character in "\0\n\r"):
+        return False
+    return word.isascii() or not any("\ud800" <= character <= "\udfff" for character in word)
 
 
 def checked(words: Iterable[str], source: str = "vocabulary") -> tuple[str, ...]:
@@ -41,7 +48,7 @@ def checked(words: Iterable[str], source: str = "vocabulary") -> tuple[str, ...]
     for number, word in enumerate(vocabulary, 1):
         if word in seen:
             raise ZooError(f"{source}, line {number}: {word!r} stands there twice")
-        if not word or any(character in word for character in "\0\n\r"):
+        if not is_storable(word):
             raise ZooError(f"{source}, line {number}: {word!r} is not a word")
         seen.add(word)
     return vocabulary

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from zoo.errors import ZooError
 from zoo.text import segmentation
 from zoo.text.detokenization import join_tokens
-from zoo.text.vocabulary import (
-    BOS,
-    EOS,
-    PAD,
-    UNK,
-    VOCABULARY_FILE,
-    checked,
-    most_frequent,
-    read_vocabulary,
-    write_atomically,
-    write_vocabulary,
-)
+from zoo.text.tokenizer import Tokenizer
+from zoo.text.vocabulary import most_frequent
 
 if TYPE_CHECKING:
     from zoo.text.graph import GraphTokenizer
 
-TOKENIZER_FILE = "tokenizer.json"
 SPLITS = ("words", "whitespace")
 
 
-class WordTokenizer:
+class WordTokenizer(Tokenizer):
     """A vocabulary of words and the rules that cut text into them.
 
     Args:
@@ -55,11 +42,8 @@ class WordTokenizer:
     ) -> None:
         if split not in SPLITS:
             raise ZooError(f"split={split!r}: use 'words' or 'whitespace'")
-        self.vocabulary = checked(vocabulary)
-        self.lowercase = bool(lowercase)
+        super().__init__(vocabulary, lowercase)
         self.split = split
-        self._ids = {word: i for i, word in enumerate(self.vocabulary) if i > EOS}
-        self._graph: GraphTokenizer | None = None
 
     @classmethod
     def train(
@@ -84,11 +68,6 @@ class WordTokenizer:
             counts.update(cutter.tokenize(sentence))
         return cls(most_frequent(counts, size, min_count), lowercase, split)
 
-    @property
-    def vocabulary_size(self) -> int:
-        """Entries of the vocabulary, control tokens included."""
-        return len(self.vocabulary)
-
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, known or not."""
         if self.split == "whitespace":
@@ -96,85 +75,15 @@ class WordTokenizer:
             return segmentation.split_whitespace(folded)
         return segmentation.split_words(segmentation.fold(text, self.lowercase))
 
-    def encode(self, text: str) -> list[int]:
-        """The ids of a text's tokens; unknown ones, and names of control tokens, are `<unk>`."""
-        return [self._ids.get(token, UNK) for token in self.tokenize(text)]
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Readable text for ids up to `<eos>` or padding."""
-        tokens = []
-        for i in ids:
-            if i in (EOS, PAD):
-                break
-            if i != BOS:
-                tokens.append(self.vocabulary[i])
-        return self.detokenize(tokens)
-
     def detokenize(self, tokens: Sequence[str]) -> str:
         """Tokens as running text; tokenised corpora stay as they are."""
         return " ".join(tokens) if self.split == "whitespace" else join_tokens(tokens)
 
-    def count_unknown(self, ids: Iterable[int]) -> int:
-        """How many of the ids are `<unk>`."""
-        return sum(1 for i in ids if i == UNK)
+    def _make_graph(self) -> GraphTokenizer:
+        from zoo.text.graph import GraphTokenizer
 
-    def graph(self) -> GraphTokenizer:
-        """The same tokenizer as a trackable TensorFlow module."""
-        if self._graph is None:
-            from zoo.text.graph import GraphTokenizer
-
-            self._graph = GraphTokenizer(self.vocabulary, self.lowercase, self.split)
-        return self._graph
-
-    def graph_encode(self, texts: Any) -> Any:
-        """`encode` on a string tensor [batch]: a ragged int32 tensor [batch, None]."""
-        return self.graph().encode(texts)
-
-    def graph_decode(self, ids: Any) -> Any:
-        """`decode` on an int32 tensor [..., time]: a string tensor [...]."""
-        return self.graph().decode(ids)
+        return GraphTokenizer(self.vocabulary, self.lowercase, self.split)
 
     def get_config(self) -> dict[str, Any]:
         """The settings besides the vocabulary."""
         return {"lowercase": self.lowercase, "split": self.split}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], vocabulary: Sequence[str]) -> Self:
-        return cls(vocabulary, **config)
-
-    def save(self, directory: str | Path) -> None:
-        """Write vocabulary.txt and tokenizer.json, each atomically."""
-        folder = Path(directory)
-        write_vocabulary(folder / VOCABULARY_FILE, self.vocabulary)
-        content = {"class": type(self).__name__, "config": self.get_config()}
-        write_atomically(folder / TOKENIZER_FILE, json.dumps(content, indent=2) + "\n")
-
-    @classmethod
-    def load(cls, directory: str | Path) -> Self:
-        """Read what `save` wrote; refuses damaged files in one line."""
-        folder = Path(directory)
-        return cls.from_config(
-            read_tokenizer_config(folder, cls.__name__), read_vocabulary(folder / VOCABULARY_FILE)
-        )
-
-
-def read_tokenizer_file(directory: Path) -> dict[str, Any]:
-    """The content of a directory's tokenizer.json."""
-    path = directory / TOKENIZER_FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ZooError(f"{path} is missing; save the tokenizer again") from None
-    except (OSError, ValueError) as error:
-        raise ZooError(f"{path} is damaged ({error}); save the tokenizer again") from None
-    if not isinstance(content, dict) or not isinstance(content.get("config"), dict):
-        raise ZooError(f"{path} has no 'class' and 'config'; save the tokenizer again")
-    return content
-
-
-def read_tokenizer_config(directory: Path, class_name: str) -> dict[str, Any]:
-    """The constructor's settings from tokenizer.json, checked against the class."""
-    content = read_tokenizer_file(directory)
-    if content.get("class") != class_name:
-        raise ZooError(f"{directory} holds a {content.get('class')!r}, not a {class_name}")
-    return dict(content["config"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.corpus import english
 from zoo.errors import ZooError
-from zoo.text import BOS, EOS, PAD, UNK, WordTokenizer, codepoints, load_tokenizer
+from zoo.text import BOS, EOS, PAD, WordTokenizer, codepoints, load_tokenizer
 
 CORPUS = [*english(60), "Don't pay 1,000.50 (yet)!", "Der Fluß ist grün.", '"Oh no", he said.']
 VARIANTS = {
@@ -36,6 +36,8 @@ texts = st.one_of(st.text(max_size=40), st.text("ab1.,'’ \"-()ÜßΣ\u0301\u20
         ("a\u0301b 東京 x²", ["a\u0301b", "東京", "x²"]),
         ("5. 3.14 .5", ["5", ".", "3.14", ".", "5"]),
         ("<eos>", ["<", "eos", ">"]),
+        ("a\u00adb\x00c", ["a", "b", "c"]),
+        ("\U0001fae8\U0001fae9", ["\U0001fae8", "\U0001fae9"]),  # newer than the table
         (" \t\n\x00", []),
         ("", []),
     ],
@@ -65,25 +67,50 @@ def test_graph_and_python_give_the_same_text(name, data):
     assert [text.decode() for text in graph] == [tokenizer.decode(row) for row in rows]
 
 
-def test_every_code_point_between_letters_and_digits():
+@pytest.mark.parametrize("name", ["lower", "whitespace_lower"])
+def test_every_code_point_between_letters_and_digits(name):
     """All of Unicode, 64 code points a text, so that the sweep takes seconds."""
     points = [chr(p) for p in range(codepoints.CODE_POINTS) if not 0xD800 <= p < 0xE000]
     batch = [
         " ".join(f"a{c}b 1{c}2" for c in points[start : start + 64])
         for start in range(0, len(points), 64)
     ]
-    tokenizer = VARIANTS["lower"]
+    tokenizer = VARIANTS[name]
     graph = tokenizer.graph().tokenize(tf.constant(batch))
     python = [[token.encode() for token in tokenizer.tokenize(text)] for text in batch]
     assert graph.row_lengths().numpy().tolist() == [len(tokens) for tokens in python]
     assert graph.values.numpy().tolist() == [token for tokens in python for token in tokens]
 
 
-def test_bytes_that_are_no_utf8_do_not_break_the_graph():
-    ids = VARIANTS["lower"].graph_encode(tf.constant([b"the \xff\xfe cat", b"\xc3"])).to_list()
-    the, cat = VARIANTS["lower"].encode("the cat")
-    assert (ids[0][0], ids[0][-1]) == (the, cat)
-    assert set(ids[0][1:-1]) == {UNK}
+@settings(max_examples=60, deadline=None)
+@given(
+    pieces=st.lists(
+        st.one_of(
+            st.binary(max_size=4),
+            st.sampled_from([b"the ", b"\xe2\x82", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xc0\xaf"]),
+        )
+    )
+)
+@example(pieces=[b"the \xff\xfe cat \xc3"])
+def test_bytes_that_are_no_utf8_are_read_as_python_reads_them(pieces):
+    text = b"".join(pieces)
+    tokens = VARIANTS["lower"].graph().tokenize(tf.constant([text])).to_list()[0]
+    replaced = text.decode("utf-8", errors="replace")
+    assert [token.decode() for token in tokens] == VARIANTS["lower"].tokenize(replaced)
+
+
+def test_tokenised_corpora_are_cut_at_white_space_alone():
+    text = "a \ufeff b\u200bc \u2003 @-@ <unk> \x1f I’m"
+    tokens = VARIANTS["whitespace"].tokenize(text)
+    assert tokens == text.split() == ["a", "\ufeff", "b\u200bc", "@-@", "<unk>", "I’m"]
+    assert VARIANTS["whitespace"].graph().tokenize(tf.constant([text])).to_list() == [
+        [token.encode() for token in tokens]
+    ]
+
+
+def test_words_that_no_file_can_hold_are_left_out_of_vocabularies():
+    tokenizer = WordTokenizer.train(["a\x00b ok \ud800"], split="whitespace")
+    assert tokenizer.vocabulary[4:] == ("ok",)
 
 
 @pytest.mark.parametrize("text", ["word " * 10_000, "x" * 1_000_000], ids=["words", "letters"])
@@ -104,13 +131,22 @@ def test_no_text_produces_a_control_id(name):
     "text",
     [
         'he said, "oh no!" and (twice) paid $5, i.e. 50% of 1,000.50; isn\'t it?',
-        "wow: twenty-five… [sic] {a}",
+        "wow: twenty-five… [sic] {a} and/or #1, at 2:30 p.m.",
+        "„ja“, sagte er; „nein!“ «oui?» »nein« “no” ‘so",
+        "nord- und ostsee, vor- oder nachmittags",
+        '"not closed',
+        "the dogs' tails",
     ],
 )
 def test_detokenization_puts_punctuation_back(text):
     tokenizer = WordTokenizer.train([text])
-    restored = tokenizer.decode(tokenizer.encode(text))
-    assert restored.replace("i. e.", "i.e.") == text
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.graph_decode(tf.constant([ids], tf.int32)).numpy()[0].decode() == text
+
+
+def test_tokens_of_other_cutters_are_joined_too():
+    assert VARIANTS["lower"].detokenize(["do", "n't", "go", "!"]) == "don't go!"
 
 
 def test_vocabulary_is_by_frequency_then_alphabet():
