@@ -28,10 +28,13 @@ from zoo.models.language_model import (
     checked_texts,
 )
 from zoo.ngrams import corpus, estimation, query, read_arpa, write_arpa
-from zoo.ngrams.counts import NGramCounts, checked_order, stream_of
+from zoo.ngrams.counts import NGramCounts, checked_order
+from zoo.ngrams.sentences import contexts_of, sentence_log_probs, unseen_event
 from zoo.ngrams.tables import NGramTables
 from zoo.ngrams.top import TopWords
-from zoo.text import BOS, EOS, PAD, WordTokenizer, load_tokenizer
+from zoo.text import EOS, PAD, UNK, load_tokenizer
+from zoo.text.tokenizer import Tokenizer
+from zoo.text.word_tokenizer import WordTokenizer
 
 LOGGER = logging.getLogger(__name__)
 SPLITS = ("words", "whitespace")
@@ -66,7 +69,7 @@ class NGramLanguageModel(LanguageModel):
     def __init__(
         self,
         tables: NGramTables,
-        tokenizer: WordTokenizer,
+        tokenizer: Tokenizer,
         smoothing: str = "kneser_ney",
         discounts: Sequence[Sequence[float]] = (),
     ) -> None:
@@ -97,7 +100,7 @@ class NGramLanguageModel(LanguageModel):
         sentences: Iterable[str],
         order: int = 5,
         smoothing: str = "kneser_ney",
-        tokenizer: str | WordTokenizer = "words",
+        tokenizer: str | Tokenizer = "words",
         *,
         lowercase: bool | None = None,
         vocabulary_size: int | None = None,
@@ -143,7 +146,7 @@ class NGramLanguageModel(LanguageModel):
     def from_counts(
         cls,
         counts: NGramCounts,
-        tokenizer: WordTokenizer,
+        tokenizer: Tokenizer,
         smoothing: str = "kneser_ney",
         **options: Any,
     ) -> Self:
@@ -198,46 +201,32 @@ class NGramLanguageModel(LanguageModel):
         if not len(sentences):
             return np.zeros(0)
         flat = [i for sentence in sentences for i in (*sentence, EOS)]
-        return self._score_flat(np.asarray(flat, np.int32))
-
-    def _score_flat(self, ids: np.ndarray) -> np.ndarray:
-        """Log-probabilities of sentences given as ids with `<eos>` after each."""
-        stream = stream_of(ids)
-        values = query.stream_log_probs(self.tables, stream).astype(np.float64)
-        starts = np.flatnonzero(stream == BOS)
-        values[starts] = 0.0
-        return np.add.reduceat(values, starts)
+        return sentence_log_probs(self.tables, np.asarray(flat, np.int32))
 
     def score(self, texts: Sequence[str]) -> list[Score]:
         ids = corpus.encode_corpus(self.tokenizer, checked_texts(texts))
         if not len(ids):
             return []
-        log_probs = self._score_flat(ids)
+        log_probs = sentence_log_probs(self.tables, ids)
         ends = np.flatnonzero(ids == EOS)
         tokens = np.diff(ends, prepend=-1)
-        unknown = np.add.reduceat(ids == corpus.UNK, ends - tokens + 1, dtype=np.int64)
+        unknown = np.add.reduceat(ids == UNK, ends - tokens + 1, dtype=np.int64)
         if np.isneginf(log_probs).any():
-            self._explain_zero(ids, log_probs, ends - tokens + 1)
+            self._warn_of_zeros(ids, log_probs)
         return [
             Score(*row)
             for row in zip(log_probs.tolist(), tokens.tolist(), unknown.tolist(), strict=True)
         ]
 
-    def _explain_zero(self, ids: np.ndarray, log_probs: np.ndarray, starts: np.ndarray) -> None:
-        """Say which event was never seen, and what smoothing would do."""
-        zero = np.flatnonzero(np.isneginf(log_probs))
-        sentence = ids[starts[zero[0]] :]
-        sentence = sentence[: int(np.argmax(sentence == EOS)) + 1]
-        values = query.stream_log_probs(self.tables, stream_of(sentence))
-        place = int(np.argmax(np.isneginf(values[1:])))
-        words = [self.tokenizer.vocabulary[i] for i in (BOS, *sentence)]
-        context = " ".join(words[max(0, place + 2 - self.order) : place + 1])
+    def _warn_of_zeros(self, ids: np.ndarray, log_probs: np.ndarray) -> None:
+        context, word = unseen_event(self.tables, ids, log_probs)
+        names = self.tokenizer.vocabulary
         LOGGER.warning(
-            "%d of %d sentences have probability 0: %r never follows %r in the corpus; %s",
-            len(zero),
+            "%d of %d sentences have probability 0: the corpus never has %r after %r; %s",
+            np.isneginf(log_probs).sum(),
             len(log_probs),
-            words[place + 1],
-            context,
+            names[word],
+            " ".join(names[i] for i in context),
             UNSMOOTHED,
         )
 
@@ -256,7 +245,7 @@ class NGramLanguageModel(LanguageModel):
         k = checked_count("k", k, self.tokenizer.vocabulary_size - len(SPECIALS))
         if not texts:
             return []
-        context = self._contexts_of(texts)
+        context = contexts_of(corpus.encode_corpus(self.tokenizer, texts), self.order)
         found = self.top_words(context, k)
         if not self.is_normalised:
             rows = self._distribution(context)
@@ -276,15 +265,6 @@ class NGramLanguageModel(LanguageModel):
         if self._top is None:
             self._top = TopWords(self.tables, SPECIALS)
         return self._top(context, k)
-
-    def _contexts_of(self, texts: Sequence[str]) -> np.ndarray:
-        ids = corpus.encode_corpus(self.tokenizer, texts)
-        ends = np.flatnonzero(ids == EOS)
-        lengths = np.diff(ends, prepend=-1)  # of <bos> and the words
-        columns = np.arange(1 - self.order, 0) + lengths[:, None]  # places in <bos> w_1 ... w_n
-        places = np.maximum(ends[:, None] - lengths[:, None] + columns, 0)
-        words = np.where(columns == 0, BOS, ids[places])
-        return np.where(columns < 0, PAD, words).astype(np.int32)
 
     def continued(
         self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int

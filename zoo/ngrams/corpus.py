@@ -1,27 +1,19 @@
-"""Sentences to one flat stream of ids, quickly: vocabulary and ids in one pass over the text.
-
-The tokens are those of the tokenizer. Where `str.split` cuts a text as the whitespace tokenizer
-does, which is nearly everywhere, it is used instead of the tokenizer's regular expressions.
-"""
+"""Sentences to one flat stream of ids: vocabulary and ids in one pass over the text."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count, islice
 
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.text import EOS, UNK, WordTokenizer
-from zoo.text.codepoints import SPACE, classes
-from zoo.text.segmentation import fold
 from zoo.text.vocabulary import CONTROL_TOKENS
 
 CHUNK = 2_000  # sentences cut at a time: few enough for their words to stay in the cache
 END = "\n"  # no token holds a line feed, so this word can only be the end of a sentence
-CONTROLS = bytes([*range(9), *range(14, 28), 127])  # what separates, but not for str.split
 
 
 def encode_corpus(tokenizer: WordTokenizer, sentences: Iterable[str]) -> np.ndarray:
@@ -66,7 +58,10 @@ def _numbered(
     """`lookup` of every token and of `END` after each sentence; int32."""
     parts = []
     for chunk in _chunks(sentences):
-        words = tokens_of(tokenizer, chunk)
+        words: list[str] = []
+        for sentence in chunk:
+            words += tokenizer.tokenize(sentence)
+            words.append(END)
         parts.append(np.fromiter(map(lookup, words), np.int32, len(words)))
     return np.concatenate(parts) if parts else np.zeros(0, np.int32)
 
@@ -82,29 +77,3 @@ def _chunks(sentences: Iterable[str]) -> Iterator[list[str]]:
             if not isinstance(sentence, str):
                 raise ZooError(f"got a sentence of type {type(sentence).__name__}; give str")
         yield chunk
-
-
-def tokens_of(tokenizer: WordTokenizer, texts: Sequence[str]) -> list[str]:
-    """The tokens of all texts in one list, the word `END` after each text."""
-    words: list[str] = []
-    for text in texts:
-        if tokenizer.split != "whitespace" or not _split_agrees(text):
-            words += tokenizer.tokenize(text)
-        elif not tokenizer.lowercase:
-            words += text.split()
-        else:
-            words += (text.lower() if text.isascii() else fold(text, True)).split()
-        words.append(END)
-    return words
-
-
-def _split_agrees(text: str) -> bool:
-    """Whether every separator in a text separates for `str.split` too."""
-    if text.isascii():
-        return text.isprintable() or len(text.encode().translate(None, CONTROLS)) == len(text)
-    return all(map(_is_common, set(text)))
-
-
-@cache
-def _is_common(character: str) -> bool:
-    return character.isspace() or classes()[ord(character)] != SPACE
