@@ -81,7 +81,10 @@ class PresetModel:
             )
         try:
             return cls.from_assets(directory, preset.config)
-        except TypeError as error:
+        except ZooError:
+            raise
+        except (TypeError, ValueError) as error:
+            # Keras answers unknown or impossible constructor arguments with either.
             raise ZooError(
                 f"{directory}/config.json does not fit {cls.__name__}: {error}"
             ) from None

@@ -90,7 +90,9 @@ def test_weights_with_nan_are_refused(copy):
 
 def test_names_and_paths(tmp_path, good):
     with pytest.raises(ZooError, match="no preset or directory"):
-        zoo.load("../../etc")
+        zoo.load("../no such place")
+    with pytest.raises(ZooError, match="not a directory written by save_to_preset"):
+        zoo.load(tmp_path)
     with pytest.raises(ZooError, match="holds a RecurrentLanguageModel"):
         zoo.models.NeuralProbabilisticLanguageModel.from_preset(good)
     (tmp_path / "mine").mkdir()
