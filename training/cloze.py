@@ -65,8 +65,8 @@ class ClozeTask:
     ) -> tuple[Any, Any, None]:
         """Summed nats of the words at the counted positions, and their number."""
         hidden = self.model.features(batch["ids"], batch["blanks"], batch["mask"], training)
-        nats = self.model.cross_entropy(hidden, batch["ids"])
-        return ops.sum(nats * batch["weights"]), ops.sum(batch["weights"]), None
+        nats = self.model.summed_cross_entropy(hidden, batch["ids"], batch["weights"])
+        return nats, ops.sum(batch["weights"]), None
 
     def evaluate(self) -> dict[str, float]:
         return cloze_perplexity(self.model, self.valid)

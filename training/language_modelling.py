@@ -89,9 +89,9 @@ class LanguageModelTask:
     ) -> tuple[Any, Any, dict[str, Any] | None]:
         """Summed nats over the counted tokens, their number, and the state to carry on."""
         hidden, state = self.model.features(batch["inputs"], carried, training=training)
-        nats = self.model.cross_entropy(hidden, batch["targets"])
+        nats = self.model.summed_cross_entropy(hidden, batch["targets"], batch["weights"])
         weight = ops.sum(batch["weights"])
-        total = ops.sum(nats * batch["weights"]) + weight * self.regularisation(hidden)
+        total = nats + weight * self.regularisation(hidden)
         return total, weight, state if carried is not None else None
 
     def regularisation(self, hidden: Any) -> Any:

@@ -43,6 +43,11 @@ class KerasModel(PresetModel, keras.Model):
         output = self.output_projection
         return layers.blocked_softmax_cross_entropy(hidden, output.kernel, output.bias, targets)
 
+    def summed_cross_entropy(self, hidden: Any, targets: Any, weights: Any) -> Any:
+        """Weighted sum of `cross_entropy` over all tokens: the training loss, a scalar."""
+        output = self.output_projection
+        return layers.blocked_softmax_loss(hidden, output.kernel, output.bias, targets, weights)
+
     def log_softmax(self, hidden: Any) -> Any:
         """Natural-log probabilities [..., vocabulary] float32 of hidden vectors [..., width]."""
         return ops.log_softmax(ops.cast(self.output_projection(hidden), "float32"), axis=-1)
