@@ -59,12 +59,14 @@ class Engine:
         """
         error = None
         try:
-            choice = spec.WhichOneof("version_choice")
-            with self._use(spec, choice) as entry:
+            entry = self._enter(spec)
+            try:
                 call.version = entry.version
                 started = time.monotonic()
                 answer = work(entry.servable)
                 took = time.monotonic() - started
+            finally:
+                entry.leave()
             self.metrics.runtime_latency.observe(took * MICRO, spec.name, call.method, "TF1")
             return answer
         except Exception as caught:
@@ -73,12 +75,13 @@ class Engine:
         finally:
             self._record(call, spec, error)
 
-    def _use(self, spec: Any, choice: str | None) -> Any:
+    def _enter(self, spec: Any) -> Entry:
         if not spec.name:
             raise invalid_argument("ModelSpec has no name specified.")
+        choice = spec.WhichOneof("version_choice")
         version = spec.version.value if choice == "version" else None
         label = spec.version_label if choice == "version_label" else None
-        return self.core.manager.use(spec.name, version, label)
+        return self.core.manager.enter(spec.name, version, label)
 
     def _record(self, call: Call, spec: Any, error: ServingError | None) -> None:
         status = error.code.name if error is not None else "OK"
@@ -170,10 +173,13 @@ class Engine:
                 raise invalid_argument(f"Metadata field {name} is not supported")
         spec = request.model_spec
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        with self._use(spec, spec.WhichOneof("version_choice")) as entry:
+        entry = self._enter(spec)
+        try:
             response.model_spec.name = entry.name
             response.model_spec.version.value = entry.version
             response.metadata[SIGNATURE_FIELD].Pack(signature_map(entry.servable))
+        finally:
+            entry.leave()
         return response
 
     def status(self, request: Any) -> Any:

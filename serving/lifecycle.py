@@ -11,8 +11,7 @@ import enum
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,22 +112,12 @@ class Manager:
 
     # Requests ---------------------------------------------------------------------------------
 
-    @contextmanager
-    def use(
-        self, name: str, version: int | None = None, label: str | None = None
-    ) -> Iterator[Entry]:
-        """An available version, kept loaded while the block runs.
+    def enter(self, name: str, version: int | None = None, label: str | None = None) -> Entry:
+        """An available version, kept loaded until the caller calls its `leave`.
 
         Raises:
             ServingError: NOT_FOUND without such a version, INVALID_ARGUMENT for a label.
         """
-        entry = self._enter(name, version, label)
-        try:
-            yield entry
-        finally:
-            entry.leave()
-
-    def _enter(self, name: str, version: int | None, label: str | None) -> Entry:
         while True:
             model = self._table.get(name)
             if label is not None:
