@@ -63,7 +63,7 @@ class Engine:
             try:
                 call.version = entry.version
                 started = time.monotonic()
-                answer = work(entry.servable)
+                answer = work(entry.opened)
                 took = time.monotonic() - started
             finally:
                 entry.leave()
@@ -177,7 +177,7 @@ class Engine:
         try:
             response.model_spec.name = entry.name
             response.model_spec.version.value = entry.version
-            response.metadata[SIGNATURE_FIELD].Pack(signature_map(entry.servable))
+            response.metadata[SIGNATURE_FIELD].Pack(signature_map(entry.opened))
         finally:
             entry.leave()
         return response

@@ -54,6 +54,13 @@ class Entry:
         self.servable = servable
         self._open = True
 
+    @property
+    def opened(self) -> Servable:
+        """The loaded version; only for a request that has entered."""
+        if self.servable is None:
+            raise RuntimeError(f"{self} was used without entering it")
+        return self.servable
+
     def enter(self) -> bool:
         """Count a request in; False when the version no longer takes requests."""
         with self._lock:

@@ -182,7 +182,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     wrong_bool = isinstance(value, bool) and base != "bool"
     if wrong_bool or not isinstance(value, _TYPES[base]):
         raise ZooError(f"{where} is {value!r}; expected {base}")
-    return float(value) if base == "float" else value
+    return float(value) if base == "float" and isinstance(value, int | float) else value
 
 
 def _number(text: str) -> float | str:

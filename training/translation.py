@@ -72,7 +72,7 @@ class TranslationTask:
     def steps_per_epoch(self) -> int:
         return -(-len(self.pairs) // self.config.training.batch_size)
 
-    def loss(self, batch: Any, carried: None, training: bool) -> tuple[Any, Any, None]:
+    def loss(self, batch: Any, carried: Any, training: bool) -> tuple[Any, Any, None]:
         """Summed nats over the target tokens, their number, and no state."""
         state = self.model.encode(batch["source"], training=training)
         hidden = self.model.features(state, batch["inputs"], training=training)

@@ -23,7 +23,7 @@ CACHE = Path(os.environ.get("ZOO_CACHE", Path.home() / ".cache" / "recurrent-zoo
 SPLITS = ("train", "valid", "test")
 
 
-class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Sentences as `lines`; pairs as `source`, `target` and tab-separated `references`."""
 
     VERSION = tfds.core.Version("1.0.0")

@@ -61,10 +61,11 @@ def pairs_corpus(
     english_of: dict[str, list[str]] = defaultdict(list)
     for english, german in pairs:
         english_of[german].append(english)
-    english = {pair[0] for pair in pairs}
-    count = min(held_out, len(english) // 10)
-    _, valid, test = (set(part) for part in splits.split(english, count, count))
-    held = {"valid": valid, "test": test - valid}
+    english_sides = {pair[0] for pair in pairs}
+    count = min(held_out, len(english_sides) // 10)
+    _, valid_side, test_side = (set(part) for part in splits.split(english_sides, count, count))
+    held: dict[str, set[str]] = {"valid": valid_side, "test": test_side - valid_side}
+    held_sides = valid_side | test_side
     parts: dict[str, list[Pair]] = {"train": [], "valid": [], "test": []}
     placed: dict[str, str] = {}
     for name, chosen in held.items():
@@ -75,12 +76,13 @@ def pairs_corpus(
     parts["train"] = [
         Pair(german, target, tuple(english_of[german]))
         for target, german in pairs
-        if german not in placed and target not in valid and target not in test
+        if german not in placed and target not in held_sides
     ]
     order = splits.shuffled({pair.source for pair in parts["train"]})
     place = {german: i for i, german in enumerate(order)}
     parts["train"].sort(key=lambda pair: place[pair.source])
-    return Corpus(source.name, **parts, licence=source.licence, attribution=source.attribution)
+    train, valid, test = (parts[part] for part in ("train", "valid", "test"))
+    return Corpus(source.name, train, valid, test, source.licence, source.attribution)
 
 
 def turned(corpus: Corpus, name: str) -> Corpus:
@@ -89,12 +91,8 @@ def turned(corpus: Corpus, name: str) -> Corpus:
     for part in (corpus.train, corpus.valid, corpus.test):
         for pair in part:
             sources_of[pair.target].append(pair.source)
-    return Corpus(
-        name,
-        *[
-            [Pair(p.target, p.source, tuple(dict.fromkeys(sources_of[p.target]))) for p in part]
-            for part in (corpus.train, corpus.valid, corpus.test)
-        ],
-        licence=corpus.licence,
-        attribution=corpus.attribution,
+    train, valid, test = (
+        [Pair(p.target, p.source, tuple(dict.fromkeys(sources_of[p.target]))) for p in part]
+        for part in (corpus.train, corpus.valid, corpus.test)
     )
+    return Corpus(name, train, valid, test, corpus.licence, corpus.attribution)

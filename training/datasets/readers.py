@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from training.datasets.corpus import Corpus, Pair, pairs_corpus, sentences_corpus, turned
 from training.datasets.sources import SOURCES, Source
@@ -61,21 +62,22 @@ def read_source(source: Source, data_dir: Path) -> Corpus:
     if source.name == "tatoeba_de_en":
         return pairs_corpus(source, read_lines(paths[0]))
     parts = _parallel(paths) if len(paths) == 6 else [read_lines(path) for path in paths]
-    return Corpus(source.name, *parts, source.licence, source.attribution, source.is_stream)
+    train, valid, test = parts
+    return Corpus(
+        source.name, train, valid, test, source.licence, source.attribution, source.is_stream
+    )
 
 
 def own_corpus(name: str, paths: list[Path]) -> Corpus:
     """A user's files: sentences, or pairs where the first line has a tab."""
-    parts = [read_lines(path) for path in paths]
+    parts: list[list[Any]] = [read_lines(path) for path in paths]
     if "\t" in next(iter(parts[0]), ""):
-        return Corpus(
-            name,
-            *[
-                [_pair(line, path) for line in part if line]
-                for part, path in zip(parts, paths, strict=True)
-            ],
-        )
-    return Corpus(name, *parts, licence="the user's own data")
+        parts = [
+            [_pair(line, path) for line in part if line]
+            for part, path in zip(parts, paths, strict=True)
+        ]
+    train, valid, test = parts
+    return Corpus(name, train, valid, test, licence="the user's own data")
 
 
 def _pair(line: str, path: Path) -> Pair:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Source:
     sha256: str = ""  # of the first file
 
 
-_TATOEBA = {
+_TATOEBA: dict[str, Any] = {
     "url": "https://www.manythings.org/anki/deu-eng.zip",
     "licence": "CC BY 2.0",
     "attribution": "Tatoeba (tatoeba.org) by way of www.manythings.org/anki, CC BY 2.0",

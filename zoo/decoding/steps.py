@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keras import ops
@@ -24,7 +24,7 @@ def without(log_probs: Any, forbidden_ids: Sequence[int]) -> Any:
     return ops.where(banned, NEVER, log_probs)
 
 
-def as_tensors(state: dict[str, Any]) -> dict[str, Any]:
+def as_tensors(state: Mapping[str, Any]) -> dict[str, Any]:
     """A state whose entries may be NumPy arrays (n-gram models) as tensors."""
     return {
         name: value if ops.is_tensor(value) else ops.convert_to_tensor(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zoo.errors import ZooError
 
@@ -58,9 +58,7 @@ def bleu(
     )
 
 
-def _streams(
-    hypotheses: Sequence[str], references: Sequence[str | Sequence[str]]
-) -> list[list[str | None]]:
+def _streams(hypotheses: Sequence[str], references: Sequence[str | Sequence[str]]) -> Any:
     """References sentence by sentence as sacreBLEU's streams; None where one has fewer."""
     if not hypotheses or len(hypotheses) != len(references):
         raise ZooError(

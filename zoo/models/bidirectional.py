@@ -40,7 +40,7 @@ from zoo.models.language_model import (
     likeliest,
     pad,
 )
-from zoo.text import BOS, EOS, WordTokenizer
+from zoo.text import BOS, EOS, Tokenizer
 
 BLANK = re.compile("_{3,}")
 MIXINGS = ("top", "layers")
@@ -71,7 +71,7 @@ class BidirectionalLanguageModel(KerasModel):
 
     def __init__(
         self,
-        tokenizer: WordTokenizer,
+        tokenizer: Tokenizer,
         *,
         cell: str = "lstm",
         units: int = 256,

@@ -79,7 +79,7 @@ class InterpolatedLanguageModel(LanguageModel):
         encoded = [untuned.tokenizer.encode(text) for text in checked_texts(sentences)]
         if not encoded:
             raise ZooError("no sentences to tune the weights on: give at least one")
-        return cls(models, best_weights(untuned.part_log_probs(encoded), iterations))
+        return cls(models, best_weights(untuned.part_log_probs(encoded), iterations).tolist())
 
     def part_log_probs(self, sentences: Sequence[Sequence[int]]) -> np.ndarray:
         """Each model's log-probability of each token, `<eos>` included; [models, tokens]."""

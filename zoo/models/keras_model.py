@@ -14,7 +14,7 @@ from zoo.backend import compiled
 from zoo.models.base import PresetModel
 from zoo.models.language_model import checked_count
 from zoo.presets import weights
-from zoo.text import WordTokenizer, load_tokenizer
+from zoo.text import Tokenizer, load_tokenizer
 
 
 class KerasModel(PresetModel, keras.Model):
@@ -27,7 +27,7 @@ class KerasModel(PresetModel, keras.Model):
     settings: dict[str, Any]
     output_projection: layers.VocabularyOutput
 
-    def __init__(self, tokenizer: WordTokenizer, **kwargs: Any) -> None:
+    def __init__(self, tokenizer: Tokenizer, **kwargs: Any) -> None:
         keras.Model.__init__(self, **kwargs)
         self.tokenizer = tokenizer
         self._compiled: dict[str, Any] = {}

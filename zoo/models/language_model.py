@@ -21,7 +21,7 @@ from zoo.models.base import PresetModel
 from zoo.text import BOS, EOS, PAD, UNK
 
 if TYPE_CHECKING:
-    from zoo.text import WordTokenizer
+    from zoo.text import Tokenizer
 
 State = dict[str, Any]
 SPECIALS = (PAD, UNK, BOS, EOS)
@@ -46,7 +46,7 @@ class Score:
 class LanguageModel(PresetModel):
     """Base of the language models; a family gives the first three methods below."""
 
-    tokenizer: WordTokenizer
+    tokenizer: Tokenizer
 
     def initial_state(self, batch_size: int) -> State:
         """The state before any token, one named tensor an entry, batch first."""

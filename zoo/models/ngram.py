@@ -71,7 +71,7 @@ class NGramLanguageModel(LanguageModel):
         tables: NGramTables,
         tokenizer: Tokenizer,
         smoothing: str = "kneser_ney",
-        discounts: Sequence[Sequence[float]] = (),
+        discounts: Iterable[Sequence[float]] = (),
     ) -> None:
         if tables.vocabulary_size != tokenizer.vocabulary_size:
             raise ZooError(

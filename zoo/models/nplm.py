@@ -18,7 +18,7 @@ from zoo import layers
 from zoo.models.keras_model import positive
 from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
-from zoo.text import BOS, WordTokenizer
+from zoo.text import BOS, Tokenizer
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -44,7 +44,7 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
 
     def __init__(
         self,
-        tokenizer: WordTokenizer,
+        tokenizer: Tokenizer,
         *,
         window: int = 4,
         embedding_dim: int = 100,

@@ -19,7 +19,7 @@ from zoo import layers
 from zoo.models.keras_model import positive
 from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
-from zoo.text import WordTokenizer
+from zoo.text import Tokenizer
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -52,7 +52,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
 
     def __init__(
         self,
-        tokenizer: WordTokenizer,
+        tokenizer: Tokenizer,
         *,
         cell: str = "lstm",
         units: int = 256,

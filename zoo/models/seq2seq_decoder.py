@@ -38,7 +38,7 @@ class Decoder(keras.layers.Layer):
         top = encoder.forward_layer(settings["num_layers"] - 1)
         word_sizes = [settings["embedding_dim"]] if self.fed else []
         context_sizes = [encoder.output_size] if self.fed or attending else []
-        self.embedding = None
+        self.embedding: Any = None
         if self.fed:
             self.embedding = layers.EmbeddingDropout(
                 vocabulary_size, word_sizes[0], rate=settings["word_dropout"], name="embedding"
@@ -48,12 +48,12 @@ class Decoder(keras.layers.Layer):
             self._level(i, settings, encoder, [*word_sizes, *context_sizes])
             for i in range(settings["num_layers"])
         ]
-        self.attention = None
+        self.attention: Any = None
         if attending:
             self.attention = layers.BahdanauAttention(settings["attention_units"], name="attention")
             self.attention.build((None, top.output_size), (None, None, encoder.output_size))
         self.output_size = settings["readout_units"] or top.output_size
-        self.readout = None
+        self.readout: Any = None
         if settings["readout_units"]:
             sizes = [top.output_size, *context_sizes, *word_sizes]
             self.readout = SplitProjection(sizes, self.output_size, use_bias=True, name="readout")

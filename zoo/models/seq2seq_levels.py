@@ -100,7 +100,7 @@ class Level(keras.layers.Layer):
         # Behind a function, so that the encoder's weights stay the encoder's alone.
         self._recurrent = lambda: recurrent
         self.reuse_kernel = reuse_kernel
-        self.projection = None
+        self.projection: Any = None
         if sizes and not reuse_kernel:
             self.projection = SplitProjection(
                 sizes, recurrent.gates * recurrent.units, name="input", dtype=self.dtype_policy

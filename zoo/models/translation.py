@@ -43,8 +43,17 @@ class Translator:
     source_tokenizer: Any
     target_tokenizer: Any
     settings: dict[str, Any]
-    state_names: list[str]
-    shared_names: tuple[str, ...]
+
+    @property
+    def state_names(self) -> list[str]:
+        """Names of the state entries that each step changes."""
+        raise AttributeError("a translation model names its state entries")
+
+    @property
+    def shared_names(self) -> tuple[str, ...]:
+        """Names of the state entries that no step changes."""
+        raise AttributeError("a translation model names its shared entries")
+
     _compiled: dict[str, Any]
 
     def encode(self, source_ids: Any, source_mask: Any = None, training: bool = False) -> State:

@@ -18,7 +18,7 @@ import gzip
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -58,7 +58,8 @@ def write_arpa(
 
 
 def _opened(path: Path, compressed: bool) -> IO[bytes]:
-    return gzip.open(path, "wb", compresslevel=6) if compressed else path.open("wb")
+    file = gzip.open(path, "wb", compresslevel=6) if compressed else path.open("wb")
+    return cast(IO[bytes], file)
 
 
 def _write(tables: NGramTables, names: list[str], file: IO[bytes]) -> None:

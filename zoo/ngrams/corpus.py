@@ -9,14 +9,14 @@ from itertools import count, islice
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.text import EOS, UNK, WordTokenizer
+from zoo.text import EOS, UNK, Tokenizer, WordTokenizer
 from zoo.text.vocabulary import CONTROL_TOKENS
 
 CHUNK = 2_000  # sentences cut at a time: few enough for their words to stay in the cache
 END = "\n"  # no token holds a line feed, so this word can only be the end of a sentence
 
 
-def encode_corpus(tokenizer: WordTokenizer, sentences: Iterable[str]) -> np.ndarray:
+def encode_corpus(tokenizer: Tokenizer, sentences: Iterable[str]) -> np.ndarray:
     """The ids of all sentences in one array, `<eos>` after each sentence; int32.
 
     Example:
@@ -53,7 +53,7 @@ def learn_vocabulary(
 
 
 def _numbered(
-    tokenizer: WordTokenizer, sentences: Iterable[str], lookup: Callable[[str], int]
+    tokenizer: Tokenizer, sentences: Iterable[str], lookup: Callable[[str], int]
 ) -> np.ndarray:
     """`lookup` of every token and of `END` after each sentence; int32."""
     parts = []
