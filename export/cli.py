@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import zoo
@@ -22,10 +24,22 @@ def export(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     else:
         from export import tflite
 
-        report = tflite.export(model, options.out, quantize=options.quantize)
+        texts = lines_of(getattr(options, "text", None))
+        report = tflite.export(model, options.out, quantize=options.quantize, texts=texts)
+        print(f"file against model: {report.check}", file=sys.stderr)
     yield {
         "path": str(report.path),
         "bytes": report.bytes,
         "signatures": report.signatures,
         "max_abs_diff": report.max_abs_diff,
     }
+
+
+def lines_of(path: str | None) -> list[str] | None:
+    """The lines of a text file to compare a file on; None without one."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"cannot read {path}: {error}") from None

@@ -1,0 +1,150 @@
+"""The tokenizer of a `.tflite` file, from the rules that travel inside it: standard library only.
+
+The Unicode tables come from the file, so the ids do not depend on the Unicode version of whoever
+runs this. The same rules in words are in docs/on-device.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+PAD, UNK, BOS, EOS = range(4)
+KINDS = {"word": "w", "digit": "0", "space": " ", "control": " ", "apostrophe": "'", "point": "."}
+SYMBOL = "s"
+TOKENS = re.compile(r"[w0]+(?:(?:'|(?<=0)\.(?=0))[w0]+)*|[^w0 ]")
+CONTINUATION = "##"
+LONGEST_WORD = 64
+
+
+class Characters:
+    """Classes and folds of code points.
+
+    Args:
+        content: characters.json: `classes`, runs [first, last] a class; `folds`, runs
+            [first, last, every, added].
+    """
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        runs = [(*run, name) for name, found in content["classes"].items() for run in found]
+        self.runs = sorted(runs)
+        self.starts = [run[0] for run in self.runs]
+        self.folds = {
+            point: point + added
+            for first, last, every, added in content["folds"]
+            for point in range(first, last + 1, every)
+        }
+
+    def name(self, character: str) -> str:
+        """The class of one character; "symbol" for what is in no run."""
+        at = bisect_right(self.starts, ord(character)) - 1
+        if at >= 0 and ord(character) <= self.runs[at][1]:
+            return str(self.runs[at][2])
+        return "symbol"
+
+    def fold(self, text: str) -> str:
+        """Lower case and straight apostrophes, one character for one."""
+        return text.translate(self.folds)
+
+    def straight(self, text: str) -> str:
+        """Straight apostrophes alone, for vocabularies that keep capitals."""
+        return text.replace("\u2019", "'")
+
+
+class Tokenizer:
+    """Text to ids and back.
+
+    Args:
+        rules: tokenizer.json.
+        vocabulary: the words by id.
+        characters: the tables.
+    """
+
+    def __init__(
+        self, rules: dict[str, Any], vocabulary: Sequence[str], characters: Characters
+    ) -> None:
+        self.vocabulary = list(vocabulary)
+        self.characters = characters
+        self.lowercase = bool(rules["config"].get("lowercase", True))
+        self.whitespace = rules["config"].get("split") == "whitespace"
+        self.ids = {word: i for i, word in enumerate(self.vocabulary) if i > EOS}
+        self.rules = [(re.compile(pattern), new) for pattern, new in rules["detokenize"]]
+        self.ranks = None
+        if rules["class"] == "SubwordTokenizer":
+            self.ranks = merge_ranks(self.vocabulary)
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a text, known or not."""
+        if self.whitespace:
+            return self._split(self.characters.fold(text) if self.lowercase else text)
+        fold = self.characters.fold if self.lowercase else self.characters.straight
+        folded = fold(text)
+        kinds = "".join(KINDS.get(self.characters.name(c), SYMBOL) for c in folded)
+        words = [folded[found.start() : found.end()] for found in TOKENS.finditer(kinds)]
+        if self.ranks is None:
+            return words
+        return [piece for word in words for piece in pieces(word, self.ranks)]
+
+    def _split(self, text: str) -> list[str]:
+        """What white space separates."""
+        spaced = (" " if self.characters.name(c) == "space" else c for c in text)
+        return [word for word in "".join(spaced).split(" ") if word]
+
+    def encode(self, text: str) -> list[int]:
+        """Ids, without `<bos>` and `<eos>`."""
+        return [self.ids.get(token, UNK) for token in self.tokenize(text)]
+
+    def tokens(self, ids: Iterable[int]) -> list[str]:
+        """The tokens of ids up to `<eos>` or padding."""
+        kept = itertools.takewhile(lambda i: i not in (PAD, EOS), ids)
+        return [self.vocabulary[i] for i in kept if i != BOS]
+
+    def detokenize(self, tokens: Sequence[str]) -> str:
+        """Tokens as running text."""
+        text = " ".join(tokens)
+        for pattern, new in self.rules:
+            text = pattern.sub(new, text)
+        return text
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Readable text for ids up to `<eos>` or padding."""
+        return self.detokenize(self.tokens(ids))
+
+
+def pieces(word: str, ranks: dict[tuple[str, str], int]) -> list[str]:
+    """A word's pieces; characters are merged, the pair of lowest rank first."""
+    letters = [word[0], *[CONTINUATION + letter for letter in word[1:]]]
+    chunks = [letters[i : i + LONGEST_WORD] for i in range(0, len(letters), LONGEST_WORD)]
+    return [piece for chunk in chunks for piece in merged(chunk, ranks)]
+
+
+def merged(parts: list[str], ranks: dict[tuple[str, str], int]) -> list[str]:
+    """Pieces after all merges."""
+    while known := [pair for pair in itertools.pairwise(parts) if pair in ranks]:
+        best = min(known, key=ranks.__getitem__)
+        joined: list[str] = []
+        i = 0
+        while i < len(parts):
+            pair = tuple(parts[i : i + 2])
+            joined.append(parts[i] + parts[i + 1][2:] if pair == best else parts[i])
+            i += 2 if pair == best else 1
+        parts = joined
+    return parts
+
+
+def merge_ranks(vocabulary: Sequence[str]) -> dict[tuple[str, str], int]:
+    """The pair that makes each piece of several characters; its rank is the piece's id."""
+    ranks: dict[tuple[str, str], int] = {}
+    for i, piece in enumerate(vocabulary[EOS + 1 :], EOS + 1):
+        goes_on = piece.startswith(CONTINUATION) and len(piece) > len(CONTINUATION)
+        letters = piece[len(CONTINUATION) :] if goes_on else piece
+        if len(letters) > 1:
+            start = [CONTINUATION + letter for letter in letters]
+            if not goes_on:
+                start[0] = letters[0]
+            left, right = merged(start, ranks)
+            ranks[left, right] = i
+    return ranks

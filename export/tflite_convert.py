@@ -1,0 +1,81 @@
+"""From traced functions to the bytes of a `.tflite` file with built-in ops only."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.errors import ZooError
+
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+Examples = Callable[[], Iterator[tuple[str, dict[str, Any]]]]
+
+
+def convert(
+    module: tf.Module,
+    functions: dict[str, Any],
+    quantize: str = "none",
+    examples: Examples | None = None,
+) -> bytes:
+    """A model with one signature a function, sharing the weights.
+
+    Args:
+        module: tracks the variables that the functions use.
+        functions: concrete functions by signature name.
+        quantize: "none"; "float16" weights; "dynamic", weights in 8 bits with one scale a matrix,
+            so that an embedding tied to the output is stored once; "int8", activations too.
+        examples: for "int8": pairs of a signature's name and its inputs.
+
+    Raises:
+        ZooError: an unknown quantisation, or "int8" without examples.
+    """
+    if quantize not in QUANTIZATIONS:
+        raise ZooError(f"quantize={quantize!r}: use one of {', '.join(QUANTIZATIONS)}")
+    with tempfile.TemporaryDirectory() as directory:
+        tf.saved_model.save(module, directory, signatures=functions)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            directory, signature_keys=list(functions)
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        configure(converter, quantize, examples)
+        return shared(converter.convert())
+
+
+def configure(converter: Any, quantize: str, examples: Examples | None) -> None:
+    """Set a converter up for a quantisation."""
+    if quantize == "none":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+        return
+    converter._experimental_disable_per_channel = True
+    if quantize == "int8":
+        if examples is None:
+            raise ZooError("quantize='int8' needs example texts to measure the activations on")
+        converter.representative_dataset = examples
+
+
+def shared(content: bytes) -> bytes:
+    """The same model with weights of equal bytes stored once, whatever signature they are in."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    first: dict[bytes, int] = {}
+    kept: dict[int, int] = {0: 0}
+    for index, buffer in enumerate(model.buffers):
+        data = b"" if buffer.data is None else bytes(buffer.data)
+        kept[index] = first.setdefault(data, index) if data else index
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.buffer = kept[tensor.buffer]
+    for index, buffer in enumerate(model.buffers):
+        if kept[index] != index:
+            buffer.data = None
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
