@@ -19,23 +19,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # the converter's own depreca
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """Report and runtime of a listed model, exported once."""
-    folder, kept = tmp_path_factory.mktemp("lite"), {}
+def exported(lite):
+    """Report and runtime of a listed model."""
 
     def get(name, quantize="none"):
-        key = f"{name}_{quantize}"
-        if key not in kept:
-            out = folder / f"{key}.tflite"
-            report = tflite.export(language_model(name), out, quantize, SENTENCES)
-            kept[key] = (report, open_model(report.path))
-        return kept[key]
+        report = lite(name, quantize)
+        return report, open_model(report.path)
 
     return get
-
-
-def padded(lite, ids):
-    return {"ids": lite.padded(ids), "length": np.array([len(ids)], np.int32)}
 
 
 def test_each_signature_is_the_python_model(exported):
