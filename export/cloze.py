@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.language_model import TEXT, likeliest_words, with_ends
+from export.report import keep_untracked
 from zoo.text import BOS, EOS
 
 CHECK_TEXTS = ["the ___ is small", "___", "qqq _____ , isn't it ?"]
@@ -25,7 +26,7 @@ class ClozeGraph(tf.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.python_model = self.graph = model
+        keep_untracked(self, python_model=model, graph=model)
         self.text = model.tokenizer.graph()
         self.resources = [v.value for v in model.variables]
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from export.report import keep_untracked
 from zoo.models.language_model import SPECIALS
 from zoo.text import BOS, EOS, UNK
 
@@ -44,8 +45,8 @@ class LanguageModelGraph(tf.Module):
 
     def __init__(self, model: Any, graph: Any, resources: list[Any]) -> None:
         super().__init__()
-        self.python_model = model
-        self.graph = graph
+        keep_untracked(self, python_model=model, graph=graph)
+        self.tables = None if graph is model else graph  # counted models' graphs hold tables
         self.text = model.tokenizer.graph()
         self.resources = resources
 

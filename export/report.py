@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,16 @@ class ExportReport:
     bytes: int
     signatures: list[str]
     max_abs_diff: float
+
+
+def keep_untracked(module: Any, **values: Any) -> None:
+    """Set attributes that TensorFlow must not follow when it saves a module.
+
+    Following a Keras model would trace its `call` too, which no signature needs; the variables
+    that the signatures use are in the module's `resources`.
+    """
+    for name, value in values.items():
+        object.__setattr__(module, name, value)
 
 
 def size_of(path: Path) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.language_model import TEXT, with_ends
+from export.report import keep_untracked
 from zoo.models.unknown_words import CONTINUED, MARK
 from zoo.text import BOS, EOS, PAD, UNK
 
@@ -33,7 +34,7 @@ class TranslationGraph(tf.Module):
 
     def __init__(self, model: Any, beam: int = BEST) -> None:
         super().__init__()
-        self.python_model = model
+        keep_untracked(self, python_model=model)
         self.beam = beam
         self.source = model.source_tokenizer.graph()
         self.target = model.target_tokenizer.graph()

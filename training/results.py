@@ -23,13 +23,18 @@ def presets_table() -> str:
     lines = ["| preset | what | parameters | size | test figures |", "|---|---|---|---|---|"]
     for name, info in zoo.list_presets().items():
         size = sum(path.stat().st_size for path in shipped_presets()[name].rglob("*")) / 1e6
-        figures = ", ".join(
-            f"{key.removeprefix('test_').replace('_', ' ')} {value:,}"
-            for key, value in info.metrics.items()
-        )
+        figures = ", ".join(figure(key, value) for key, value in info.metrics.items())
         cells = (f"`{name}`", info.description, f"{info.parameters:,}", f"{size:.1f} MB", figures)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def figure(key: str, value: float) -> str:
+    """One measured figure as readers expect it: recalls in percent, counts whole."""
+    name = key.removeprefix("test_").replace("_", " ").replace("oov", "unknown")
+    if name.startswith("recall"):
+        return f"{name} {value:.1%}"
+    return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.2f}"
 
 
 def with_table(readme: str, table: str) -> str:

@@ -99,7 +99,8 @@ def test_the_distribution_sums_to_one(client):
 def test_next_words_are_sensible_in_python_and_over_grpc(model, client):
     served, python = client.next_words([PROMPT], model=NAME)[0], model.next_words([PROMPT])[0]
     assert [word for word, _ in served] == [word for word, _ in python]
-    assert len(python) == 10 and sum(p for _, p in python) <= 1
+    assert len(python) == 10
+    assert sum(p for _, p in python) <= 1
     assert {"go", "see", "know", "be"} < {word for word, _ in python}
 
 

@@ -193,7 +193,7 @@ class Translator:
             steps: target tokens at most.
         """
         state = self.encode(source_ids)
-        first_ids = ops.cast(ops.zeros_like(source_ids[:, 0]), "int32") + BOS
+        first_ids = ops.full((ops.shape(source_ids)[0],), BOS, dtype="int32")
         return beam_search(
             self.step_graph,
             {name: state[name] for name in self.state_names},

@@ -58,8 +58,9 @@ def write_arpa(
 
 
 def _opened(path: Path, compressed: bool) -> IO[bytes]:
-    file = gzip.open(path, "wb", compresslevel=6) if compressed else path.open("wb")
-    return cast(IO[bytes], file)
+    if compressed:
+        return cast(IO[bytes], gzip.open(path, "wb", compresslevel=6))
+    return path.open("wb")
 
 
 def _write(tables: NGramTables, names: list[str], file: IO[bytes]) -> None:

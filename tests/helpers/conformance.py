@@ -1,0 +1,410 @@
+"""What every architecture promises: list it once in ARCHITECTURES, and every check runs on it.
+
+The tests run these checks one by one; `python -m benchmarks.conformance` prints them as a table.
+A check returns None when it holds, raises where it does not, and returns the reason where the
+mathematics leaves nothing to check.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tests.helpers import losses
+from tests.helpers.corpus import english
+from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS
+from tests.helpers.seq2seq import ALL_FIVE, translator
+from tests.reference import language_models as reference
+from tests.reference import ngram as ngram_reference
+from zoo.layers import Recurrent
+from zoo.models import NGramLanguageModel
+
+ROOT = Path(__file__).parents[2]
+COUNTED = "counted, not learnt by gradients"
+STOCK = {"SimpleRNN": keras.layers.SimpleRNN, "GRU": keras.layers.GRU, "LSTM": keras.layers.LSTM}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A small model and its loss on `losses.ENGLISH` by the independent NumPy implementation."""
+
+    name: str
+    make: Callable[[], Any]
+    expected_loss: Callable[[Any], float]
+
+    @property
+    def is_counted(self) -> bool:
+        return self.name.startswith("ngram")
+
+
+@cache
+def made(architecture: Architecture) -> Any:
+    """The model, built once a process."""
+    return architecture.make()
+
+
+def of_sentences(sentence_loss: Callable[[Any, list[int]], float]) -> Callable[[Any], float]:
+    return lambda model: sum(
+        sentence_loss(model, model.tokenizer.encode(text)) for text in losses.ENGLISH
+    )
+
+
+def of_pairs(model: Any) -> float:
+    return sum(
+        reference.translation_loss(
+            model, model.source_row(german), model.target_tokenizer.encode(english)
+        )
+        for german, english in zip(losses.GERMAN, losses.ENGLISH, strict=True)
+    )
+
+
+def counted(smoothing: str, make_estimate: Any, **options: Any) -> Architecture:
+    """An n-gram model on sentences of the toy grammar, cut at white space."""
+    corpus = [text.lower() for text in english(60)]
+
+    def expected(_: Any) -> float:
+        estimate = make_estimate([tuple(text.split()) for text in corpus], 3, **options)
+        return -sum(map(log_prob, [estimate] * 3, corpus[:3]))
+
+    def log_prob(estimate: ngram_reference.Reference, text: str) -> float:
+        words = ("<s>", *text.split(), "</s>")
+        return sum(math.log(estimate.prob(words[t], words[:t])) for t in range(1, len(words)))
+
+    def make() -> Any:
+        return NGramLanguageModel.train(corpus, 3, smoothing, tokenizer="whitespace", **options)
+
+    return Architecture(f"ngram_{smoothing}", make, expected)
+
+
+def listed() -> Iterator[Architecture]:
+    """Every architecture of the notes, in their order."""
+    yield counted("mle", ngram_reference.MaximumLikelihood)
+    yield counted("add_k", ngram_reference.AddK, k=0.5)
+    yield counted("stupid_backoff", ngram_reference.StupidBackoff, alpha=0.4)
+    yield counted("kneser_ney", ngram_reference.KneserNey)
+    for name, make in LANGUAGE_MODELS.items():
+        loss = reference.nplm_loss if name.startswith("nplm") else reference.recurrent_loss
+        yield Architecture(name, make, of_sentences(loss))
+    for name, make in CLOZE_MODELS.items():
+        yield Architecture(name, make, of_sentences(reference.cloze_loss))
+    for name, settings in TRANSLATORS.items():
+        yield Architecture(f"seq2seq_{name}", lambda s=settings: translator(**s), of_pairs)
+
+
+TRANSLATORS: dict[str, dict[str, Any]] = {
+    "base": {"cell": "rnn"},
+    "all_five": {"cell": "gru", **ALL_FIVE},
+    "attention": {"cell": "lstm", "feed_context": True, "attention": "bahdanau"},
+}
+ARCHITECTURES = {architecture.name: architecture for architecture in listed()}
+
+
+class Workshop:
+    """What checks share: presets of all models, other processes' answers, one server."""
+
+    def __init__(self, folder: Path, names: list[str] | None = None) -> None:
+        self.folder = folder
+        self.names = list(ARCHITECTURES) if names is None else names
+        self._open = ExitStack()
+
+    @cached_property
+    def presets(self) -> Path:
+        """Every architecture's preset."""
+        folder = self.folder / "presets"
+        for name in self.names:
+            made(ARCHITECTURES[name]).save_to_preset(folder / name)
+        return folder
+
+    @cache  # noqa: B019
+    def answers_on(self, backend: str) -> dict[str, np.ndarray]:
+        """Losses and gradients that a fresh process with this backend finds for the presets."""
+        target = self.folder / f"{backend}.npz"
+        subprocess.run(
+            [sys.executable, "-m", "tests.helpers.losses", str(self.presets), str(target)],
+            check=True,
+            cwd=ROOT,
+            env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        return dict(np.load(target))
+
+    @cache  # noqa: B019
+    def exported(self, name: str) -> Any:
+        """An architecture's SavedModel; its report."""
+        from export import saved_model
+
+        return saved_model.export(made(ARCHITECTURES[name]), self.folder / "exported" / name)
+
+    @cached_property
+    def client(self) -> Any:
+        """A client of one server that serves every architecture."""
+        from serving.client import Client
+        from tests.serving.running import running
+
+        for name in self.names:
+            self.exported(name)
+        entries = (
+            f'config {{ name: "{name}" base_path: "{self.folder / "exported" / name}" '
+            'model_platform: "tensorflow" }'
+            for name in self.names
+        )
+        config = self.folder / "models.config"
+        config.write_text("model_config_list { " + " ".join(entries) + " }")
+        address = self._open.enter_context(running(f"--model_config_file={config}"))
+        return self._open.enter_context(Client(address.grpc, timeout=120))
+
+    def close(self) -> None:
+        self._open.close()
+
+
+def numpy_forward(architecture: Architecture, _: Workshop) -> None:
+    """The loss equals the independent NumPy implementation's."""
+    model = made(architecture)
+    if architecture.is_counted:
+        value = -sum(s.log_prob for s in model.score([text.lower() for text in english(3)]))
+    else:
+        value = float(losses.loss(model))
+    np.testing.assert_allclose(value, architecture.expected_loss(model), rtol=1e-5)
+
+
+@contextmanager
+def moved(model: Any, direction: list[np.ndarray], step: float) -> Iterator[None]:
+    """The model with its weights a step further along a direction."""
+    before = [np.asarray(weight) for weight in model.trainable_weights]
+    for weight, value, d in zip(model.trainable_weights, before, direction, strict=True):
+        weight.assign(value + step * d)
+    try:
+        yield
+    finally:
+        for weight, value in zip(model.trainable_weights, before, strict=True):
+            weight.assign(value)
+
+
+def slope(function: Callable[[Any], float], model: Any, direction: list, step: float) -> float:
+    """The central difference of a loss along a direction."""
+    with moved(model, direction, step):
+        after = float(function(model))
+    with moved(model, direction, -step):
+        return (after - float(function(model))) / (2 * step)
+
+
+def unit(direction: list[np.ndarray]) -> list[np.ndarray]:
+    """A direction of length 1, so that one step suits models of any size."""
+    length = math.sqrt(sum(float((d**2).sum()) for d in direction))
+    return [d / length for d in direction]
+
+
+def directions(model: Any) -> Iterator[list[np.ndarray]]:
+    """One random direction in each weight alone."""
+    rng = np.random.default_rng(11)
+    for chosen in model.trainable_weights:
+        yield unit(
+            [
+                rng.normal(size=w.shape) if w is chosen else np.zeros(w.shape)
+                for w in model.trainable_weights
+            ]
+        )
+
+
+def assert_slope(
+    function: Callable[[Any], float],
+    model: Any,
+    gradients: list[np.ndarray],
+    direction: list[np.ndarray],
+    steps: tuple[float, ...],
+) -> None:
+    """The model's gradient along a direction is a function's slope there.
+
+    The steps are tried one after another: a long one may cross a kink of ReLU, a short one drowns
+    in the rounding of float32.
+    """
+    got = sum(float((g * d).sum()) for g, d in zip(gradients, direction, strict=True))
+    size = math.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients))
+    found = []
+    for step in steps:
+        found.append(slope(function, model, direction, step))
+        if abs(got - found[-1]) < 1e-3 * max(1.0, size):
+            return
+    raise AssertionError(f"the gradient says {got}, steps of {steps} say {found}")
+
+
+def numpy_gradient(architecture: Architecture, _: Workshop) -> str | None:
+    """Each weight's gradient equals the slope of the NumPy implementation's loss (float64)."""
+    if architecture.is_counted:
+        return COUNTED
+    model = made(architecture)
+    _, gradients = losses.loss_and_gradients(model)
+    for direction in directions(model):
+        assert_slope(architecture.expected_loss, model, gradients, direction, (1e-3, 2e-4, 2e-5))
+    return None
+
+
+def finite_differences(architecture: Architecture, _: Workshop) -> str | None:
+    """The gradient along random directions equals the model's own slope."""
+    if architecture.is_counted:
+        return COUNTED
+    model, rng = made(architecture), np.random.default_rng(12)
+    _, gradients = losses.loss_and_gradients(model)
+    for _ in range(3):
+        direction = unit([rng.normal(size=w.shape) for w in model.trainable_weights])
+        assert_slope(losses.loss, model, gradients, direction, (5e-3, 1e-3))
+    return None
+
+
+def recurrent_layers(model: Any) -> list[Any]:
+    """The recurrent layers of a model, each once."""
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, Recurrent)]
+    return [layer for layer in found if hasattr(layer, "kernel") and layer.kernel is not None]
+
+
+def keras_exchange(architecture: Architecture, _: Workshop) -> str | None:
+    """Each recurrent layer's weights give Keras's own layer the same outputs."""
+    if architecture.is_counted:
+        return "Keras has no n-gram model"
+    layers = recurrent_layers(made(architecture))
+    if not layers:
+        return "made of Keras's own Dense and Embedding"
+    stock = {type(layer).__name__ for layer in layers} & set(STOCK)
+    if not stock:
+        return f"Keras has no {type(layers[0]).__name__}"
+    for layer in layers:
+        assert_like_keras(layer)
+    return None
+
+
+def assert_like_keras(layer: Any) -> None:
+    config = {
+        key: layer.get_config()[key]
+        for key in ("units", "activation", "use_bias", "return_sequences", "go_backwards")
+    }
+    twin = STOCK[type(layer).__name__](**config)
+    x = np.random.default_rng(3).normal(size=(2, 6, layer.kernel.shape[0])).astype("float32")
+    twin.build(x.shape)
+    weights = [np.asarray(w) for w in layer.weights if not w.name.startswith("initial_")]
+    twin.set_weights(weights[: len(twin.weights)])
+    first = [np.broadcast_to(s, (2, s.shape[-1])) for s in layer.get_initial_state(2)]
+    first = [keras.ops.convert_to_tensor(s) for s in first]
+    ours = layer(x, initial_state=first)
+    ours = ours[0] if isinstance(ours, list | tuple) else ours
+    theirs = twin(x, initial_state=first if len(first) > 1 else first[0])
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def mask_invariance(architecture: Architecture, _: Workshop) -> str | None:
+    """A padded batch has the loss and the gradient of its sentences alone."""
+    if architecture.is_counted:
+        model, texts = made(architecture), english(3)
+        together = [s.log_prob for s in model.score(texts)]
+        alone = [model.score([text])[0].log_prob for text in texts]
+        np.testing.assert_allclose(together, alone, atol=1e-6)
+        return None
+    model = made(architecture)
+    value, gradients = losses.loss_and_gradients(model)
+    parts = [losses.loss_and_gradients(model, (i,)) for i in range(3)]
+    np.testing.assert_allclose(value, sum(part[0] for part in parts), rtol=1e-5)
+    for together, *alone in zip(gradients, *(part[1] for part in parts), strict=True):
+        scale = max(1.0, float(np.abs(together).max()))
+        np.testing.assert_allclose(together, sum(alone), atol=1e-5 * scale)
+    return None
+
+
+def same_as_here(architecture: Architecture, answers: dict[str, np.ndarray], rtol: float) -> None:
+    value, gradients = losses.loss_and_gradients(made(architecture))
+    np.testing.assert_allclose(answers[architecture.name], value, rtol=1e-5)
+    for i, gradient in enumerate(gradients):
+        scale = max(1.0, float(np.abs(gradient).max()))
+        other = answers[f"{architecture.name}/{i}"]
+        np.testing.assert_allclose(other, gradient, atol=rtol * scale)
+
+
+def fresh_process(architecture: Architecture, workshop: Workshop) -> None:
+    """Saved, and loaded by a process that knows only the directory."""
+    same_as_here(architecture, workshop.answers_on("tensorflow"), 1e-5)
+
+
+def mixed_precision(architecture: Architecture, _: Workshop) -> str | None:
+    """bfloat16 computation on float32 weights: near the float32 loss, float32 gradients."""
+    if architecture.is_counted:
+        return "looked up, not computed"
+    exact = made(architecture)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = architecture.make()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.set_weights(exact.get_weights())
+    value, gradients = losses.loss_and_gradients(mixed)
+    np.testing.assert_allclose(value, float(losses.loss(exact)), rtol=2e-2)
+    for weight, gradient in zip(mixed.trainable_weights, gradients, strict=True):
+        assert weight.dtype == "float32"
+        assert gradient.dtype == np.float32
+        assert np.isfinite(gradient).all()
+    return None
+
+
+def jax_equality(architecture: Architecture, workshop: Workshop) -> str | None:
+    """Keras's JAX backend gives the same loss and gradients."""
+    if architecture.is_counted:
+        return "NumPy tables, no Keras backend"
+    same_as_here(architecture, workshop.answers_on("jax"), 1e-5)
+    return None
+
+
+def saved_model_equality(architecture: Architecture, workshop: Workshop) -> str | None:
+    """The SavedModel, loaded again, says what the model says."""
+    assert workshop.exported(architecture.name).max_abs_diff < 1e-4
+    return None
+
+
+def tflite_equality(architecture: Architecture, workshop: Workshop) -> str | None:
+    """The .tflite file of built-in ops says what the model says."""
+    from export import tflite
+
+    report = tflite.export(made(architecture), workshop.folder / "tflite" / architecture.name)
+    assert report.max_abs_diff < 1e-4
+    return None
+
+
+def served(architecture: Architecture, workshop: Workshop) -> str | None:
+    """The embedded server answers over gRPC what the model answers in Python."""
+    model, client, name = made(architecture), workshop.client, architecture.name
+    if hasattr(model, "fill"):
+        ours, theirs = (m.fill(["the ___ is small"], **k) for m, k in both(model, client, name))
+    elif hasattr(model, "translate"):
+        ours = model.translate(losses.GERMAN[:1], beam=5, n_best=1)
+        theirs = [row[:1] for row in client.translate(losses.GERMAN[:1], model=name)]
+    else:
+        ours = [[("", s.log_prob)] for s in model.score(losses.ENGLISH)]
+        theirs = [[("", s.log_prob)] for s in client.score(losses.ENGLISH, model=name)]
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose([v for _, v in mine], [v for _, v in other], atol=1e-4)
+    return None
+
+
+def both(model: Any, client: Any, name: str) -> list[tuple[Any, dict[str, Any]]]:
+    return [(model, {}), (client, {"model": name})]
+
+
+CHECKS: dict[str, Callable[[Architecture, Workshop], str | None]] = {
+    "NumPy forward": numpy_forward,
+    "NumPy gradient": numpy_gradient,
+    "finite differences": finite_differences,
+    "Keras weights": keras_exchange,
+    "masks": mask_invariance,
+    "fresh process": fresh_process,
+    "bfloat16": mixed_precision,
+    "JAX": jax_equality,
+    "SavedModel": saved_model_equality,
+    "TFLite": tflite_equality,
+    "gRPC": served,
+}

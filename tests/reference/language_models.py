@@ -1,0 +1,123 @@
+"""The neural language models in plain NumPy: one sentence, one word at a time, in float64.
+
+Written from [4] (Bengio's network), [5]-[6] (recurrent), [17]-[22] (bidirectional); the functions
+take matrices from a model and nothing else.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tests.reference import seq2seq
+from tests.reference.cells import STEPS, Parameters
+
+Array = np.ndarray
+BOS, EOS = 2, 3
+
+
+def array(weight: Any) -> Array:
+    return np.asarray(weight).astype(np.float64)
+
+
+def log_softmax(logits: Array) -> Array:
+    logits = logits - logits.max()
+    return logits - np.log(np.exp(logits).sum())
+
+
+def output(model: Any, hidden: Array) -> Array:
+    """[6]: log softmax(W^(S) h + b)."""
+    layer = model.output_projection
+    return log_softmax(hidden @ array(layer.kernel) + array(layer.bias))
+
+
+def cell_of(model: Any) -> Any:
+    """The step of the model's cell; the plain RNN's with its activation."""
+    settings = model.settings
+    if settings["cell"] != "rnn":
+        return STEPS[settings["cell"]]
+    return partial(STEPS["rnn"], activation=settings["cell_options"].get("activation", "tanh"))
+
+
+def parameters(cell: str, layer: Any) -> Parameters:
+    p = seq2seq.parameters(cell, layer.kernel, layer)
+    if getattr(layer, "projection_kernel", None) is not None:
+        p.projection = array(layer.projection_kernel)
+    return p
+
+
+def first_state(layer: Any) -> tuple[Array, ...]:
+    """h_0: zeros, or the learnt vector."""
+    learnt = {w.name: array(w) for w in layer.weights if w.name.startswith("initial_")}
+    return tuple(
+        learnt.get(f"initial_{name}", np.zeros(size))
+        for name, size in zip(layer.state_names, layer.state_size, strict=True)
+    )
+
+
+def read(model: Any, layer: Any, xs: list[Array]) -> list[Array]:
+    """[5]: h_1 ... h_T of one layer over its inputs."""
+    p, state, outputs = parameters(model.settings["cell"], layer), first_state(layer), []
+    for x in xs:
+        state, _ = cell_of(model)(p, x, state)
+        outputs.append(state[0])
+    return outputs
+
+
+def recurrent_loss(model: Any, ids: list[int]) -> float:
+    """-log P of `<bos>` ids `<eos>` by [5], [6]."""
+    xs = [array(model.embedding.embeddings)[i] for i in (BOS, *ids)]
+    for layer in model.recurrent_layers:
+        xs = read(model, layer, xs)
+    return -sum(output(model, h)[i] for h, i in zip(xs, (*ids, EOS), strict=True))
+
+
+def nplm_loss(model: Any, ids: list[int]) -> float:
+    """-log P by [4]: softmax(W2 tanh(W1 x + b1) + W3 x + b3) over the words before."""
+    window, embeddings = model.settings["window"], array(model.embedding.embeddings)
+    layer, seen, total = model.hidden_layer, [BOS] * window, 0.0
+    kernel, bias = array(model.output_projection.kernel), array(model.output_projection.bias)
+    units = model.settings["units"]
+    for target in (*ids, EOS):
+        x = np.concatenate([embeddings[i] for i in seen[-window:]])
+        logits = np.tanh(x @ array(layer.kernel) + array(layer.bias)) @ kernel[:units] + bias
+        if model.settings["direct"]:
+            logits = logits + x @ kernel[units:]
+        total -= log_softmax(logits)[target]
+        seen.append(target)
+    return total
+
+
+def cloze_loss(model: Any, ids: list[int]) -> float:
+    """-Σ log P(w_t | all the other words)."""
+    words = (BOS, *ids, EOS)
+    at = at_blank_mixed if model.settings["mixing"] == "layers" else at_blank_apart
+    return -sum(at(model, words, t)[words[t]] for t in range(1, len(words) - 1))
+
+
+def at_blank_apart(model: Any, words: tuple[int, ...], blank: int) -> Array:
+    """[17]-[19] with the directions shifted: only the words before and the words after."""
+    embeddings = array(model.embedding.embeddings)
+    past = [embeddings[i] for i in words[:blank]]
+    future = [embeddings[i] for i in words[:blank:-1]]  # the last word first
+    for forward, backward in zip(model.forward_layers, model.backward_layers, strict=True):
+        past, future = read(model, forward, past), read(model, backward, future)
+    return output(model, np.concatenate([past[-1], future[-1]]))
+
+
+def at_blank_mixed(model: Any, words: tuple[int, ...], blank: int) -> Array:
+    """[20]-[22]: each layer reads both directions below; the blank has a vector of its own."""
+    xs = [array(model.embedding.embeddings)[i] for i in words]
+    xs[blank] = array(model.blank_vector)
+    for forward, backward in zip(model.forward_layers, model.backward_layers, strict=True):
+        past, future = read(model, forward, xs), read(model, backward, xs[::-1])[::-1]
+        xs = [np.concatenate(pair) for pair in zip(past, future, strict=True)]
+    return output(model, xs[blank])
+
+
+def translation_loss(model: Any, source: list[int], target: list[int]) -> float:
+    """-log P(target | source) by [23]-[27]."""
+    rows = seq2seq.log_probs(model, source, [BOS, *target])
+    return -sum(row[i] for row, i in zip(rows, (*target, EOS), strict=True))

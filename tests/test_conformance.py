@@ -1,0 +1,36 @@
+"""Architectures go through the checks of tests/helpers/conformance.py.
+
+All of them go through what is quick. What starts processes or writes exports runs here on one
+architecture of each kind, and on all of them by `python -m benchmarks.conformance`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.conformance import ARCHITECTURES, CHECKS, Workshop
+
+OTHER_PROCESSES = {"fresh process", "JAX"}
+EXPORTS = {"SavedModel", "TFLite", "gRPC"}  # tests/export and tests/serving
+ONE_OF_EACH_KIND = ["ngram_kneser_ney", "gru", "nplm", "deep_bidirectional", "seq2seq_base"]
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    workshop = Workshop(tmp_path_factory.mktemp("workshop"), ONE_OF_EACH_KIND)
+    yield workshop
+    workshop.close()
+
+
+@pytest.mark.parametrize("check", [c for c in CHECKS if c not in OTHER_PROCESSES | EXPORTS])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_in_this_process(name, check, workshop):
+    reason = CHECKS[check](ARCHITECTURES[name], workshop)
+    assert reason is None or len(reason) > 10
+
+
+@pytest.mark.parametrize("check", sorted(OTHER_PROCESSES))
+@pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
+def test_in_another_process(name, check, workshop):
+    reason = CHECKS[check](ARCHITECTURES[name], workshop)
+    assert reason is None or name.startswith("ngram")
