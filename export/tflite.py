@@ -53,9 +53,11 @@ def export(
     """
     path = target_path(out)
     lite = lite_module(model)
+    if quantize != "none" and not getattr(lite, "quantizable", True):
+        raise ZooError(f"quantize={quantize!r}: tables of counts keep 32 bits; use 'none'")
     sentences = lite.sentences(texts)
     functions = lite.signatures()
-    content = tflite_convert.convert(lite, functions, quantize, examples(lite, sentences))
+    content = tflite_convert.convert(lite.resources, functions, quantize, examples(lite, sentences))
     description = {**lite.description(), "signatures": sorted(functions), "quantize": quantize}
     whole = packed(content, description, lite.tokenizers())
     check = lite.compare(loaded(whole), sentences)
@@ -112,6 +114,10 @@ def write(path: Path, content: bytes) -> None:
 KINDS = {
     "RecurrentLanguageModel": ("export.tflite_signatures", "neural_module"),
     "NeuralProbabilisticLanguageModel": ("export.tflite_signatures", "neural_module"),
+    "NGramLanguageModel": ("export.tflite_ngram", "counts_module"),
+    "InterpolatedLanguageModel": ("export.tflite_ngram", "counts_module"),
+    "BidirectionalLanguageModel": ("export.tflite_cloze", "cloze_module"),
+    "Seq2Seq": ("export.tflite_translation", "translation_module"),
 }
 
 

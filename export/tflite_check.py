@@ -6,11 +6,14 @@ the corpus tells more about quality and is what published figures should use.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from zoo import decoding
 from zoo.models.language_model import SPECIALS, batches, pad
@@ -19,6 +22,7 @@ from zoo.text import BOS, EOS, PAD, UNK
 WORDS = 2_000
 OFFERED = (1, 3)
 ROWS = 64
+IMPOSSIBLE = -1e30  # below: log 0, which the converter writes as the lowest float32
 Rows = list[list[int]]
 
 
@@ -63,7 +67,8 @@ class Tally:
             self.hits[k] += target != UNK and target in offered[:k]
 
     def values(self) -> dict[str, float]:
-        perplexity = float(np.exp(-self.log_prob / max(self.tokens, 1)))
+        mean_nats = -self.log_prob / max(self.tokens, 1)
+        perplexity = math.exp(mean_nats) if mean_nats < 700 else math.inf
         recalls = {f"recall@{k}": hit / max(self.asked, 1) for k, hit in self.hits.items()}
         return {"perplexity": perplexity, **recalls}
 
@@ -99,34 +104,101 @@ def enough(rows: Rows, words: int = WORDS) -> Rows:
     return kept
 
 
+@dataclass
+class Pairs:
+    """The model's and the file's answers to the same questions."""
+
+    model: Tally = field(default_factory=Tally)
+    file: Tally = field(default_factory=Tally)
+    differences: list[float] = field(default_factory=lambda: [0.0])
+
+    def add(self, target: int, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
+        """One next word: the model's distribution and the words that the file offers."""
+        self.model.add(target, likeliest_ids(expected))
+        self.file.add(target, answer["ids"][0].tolist())
+        self.add_offered(expected, answer)
+
+    def add_offered(self, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
+        """The log-probabilities of the words that the file offers."""
+        difference = largest_difference(answer["log_probs"][0], expected[answer["ids"][0]])
+        self.differences.append(difference)
+
+    def add_score(self, expected: float, answered: float, tokens: int) -> None:
+        """A log-probability of so many tokens."""
+        self.model.log_prob += expected
+        self.file.log_prob += answered
+        self.model.tokens += tokens
+        self.file.tokens += tokens
+        self.differences.append(largest_difference(answered, expected))
+
+    def check(self) -> Check:
+        model, file = self.model.values(), self.file.values()
+        measures = {name: (model[name], file[name]) for name in model}
+        return Check(float(np.max(self.differences)), self.model.asked, measures)
+
+
 def compare_language_model(lite: Any, interpreter: Any, sentences: Rows) -> Check:
     """Every signature of the file against the model, on whole sentences."""
     step, prefill, score = (
         interpreter.get_signature_runner(name) for name in ("step", "prefill", "score")
     )
-    ours, theirs = Tally(), Tally()
-    differences = [0.0]
+    pairs = Pairs()
     rows = lite.contexts(enough(sentences))
-    for row, expected in model_distributions(lite.python_model, rows):
+    scores = lite.python_model.score_ids([row[1:-1] for row in rows])
+    for own, (row, expected) in zip(
+        scores, model_distributions(lite.python_model, rows), strict=True
+    ):
         answer = prefill(**lite.feeds(row[:1]))
         for t, target in enumerate(row[1:]):
-            ours.log_prob += float(expected[t, target])
-            ours.add(target, likeliest_ids(expected[t]))
-            theirs.add(target, answer["ids"][0].tolist())
-            differences.append(offered_difference(answer, expected[t]))
+            pairs.add(target, expected[t], answer)
             state = {name: v for name, v in answer.items() if name.startswith("state_")}
             answer = step(token_id=np.array([target], np.int32), **state)
-        at_once = prefill(**lite.feeds(row[:-1]))
-        differences.append(offered_difference(at_once, expected[len(row) - 2]))
-        total = float(score(**lite.feeds(row))["log_prob"][0])
-        own = float(sum(expected[t, target] for t, target in enumerate(row[1:])))
-        differences.append(largest_difference(total, own))
-        theirs.log_prob += total
-        ours.tokens += len(row) - 1
-    theirs.tokens = ours.tokens
-    model, file = ours.values(), theirs.values()
-    measures = {name: (model[name], file[name]) for name in model}
-    return Check(float(np.max(differences)), ours.tokens, measures)
+        pairs.add_offered(expected[len(row) - 2], prefill(**lite.feeds(row[:-1])))
+        pairs.add_score(own, float(score(**lite.feeds(row))["log_prob"][0]), len(row) - 1)
+    return pairs.check()
+
+
+def compare_translation(lite: Any, interpreter: Any, sentences: Rows) -> Check:
+    """The file's beam search against the model's, and its steps along the model's translations."""
+    names = ("translate_beam", "encode", "decode_step")
+    runners = {name: interpreter.get_signature_runner(name) for name in names}
+    model, pairs, same = lite.python_model, Pairs(), []
+    for ids in sentences:
+        if pairs.model.asked >= WORDS:
+            break
+        feeds = lite.feeds(ids)
+        found, score = searched(lite, feeds)
+        answer = runners["translate_beam"](**feeds)
+        same.append(until_end(answer["ids"][0]) == found)
+        if same[-1]:
+            pairs.differences.append(largest_difference(answer["score"][0], score))
+        state = runners["encode"](**feeds)
+        own = model.encode(lite.source(tf.constant(feeds["ids"]), tf.constant(feeds["length"])))
+        for token, target in itertools.pairwise([BOS, *found, EOS]):
+            token_id = np.array([token], np.int32)
+            expected, own = model.step(token_id, own)
+            stepped = runners["decode_step"](token_id=token_id, **state)
+            pairs.add(target, np.asarray(expected)[0], stepped)
+            state.update({n: v for n, v in stepped.items() if n.startswith("state_")})
+    check = pairs.check()
+    measures = {n: v for n, v in check.measures.items() if n != "perplexity"}
+    return replace(check, measures={**measures, "same translation": (1.0, float(np.mean(same)))})
+
+
+def searched(lite: Any, feeds: dict[str, np.ndarray]) -> tuple[list[int], float]:
+    """The model's own translation and its score."""
+    rows = lite.source(tf.constant(feeds["ids"]), tf.constant(feeds["length"])).numpy()
+    alpha = lite.settings["length_alpha"]
+    ids, scores = lite.python_model.search_ids(rows, 5, 1, alpha)
+    return until_end(ids[0, 0]), float(scores[0, 0])
+
+
+def random_sentences(vocabulary: int, words: int = WORDS, seed: int = 1) -> Rows:
+    """Words by chance, for models that cannot write their own."""
+    draw = np.random.default_rng(seed)
+    first = min(len(SPECIALS), vocabulary - 1)
+    lengths = draw.integers(3, 10, -(-words // 3))
+    return [draw.integers(first, vocabulary, length).tolist() for length in lengths]
 
 
 def model_distributions(model: Any, rows: Rows) -> Iterator[tuple[list[int], np.ndarray]]:
@@ -151,14 +223,9 @@ def likeliest_ids(log_probs: np.ndarray) -> list[int]:
     return (best[np.argsort(-offered[best], kind="stable")] + len(SPECIALS)).tolist()
 
 
-def offered_difference(answer: dict[str, np.ndarray], expected: np.ndarray) -> float:
-    """Largest difference of the offered words' log-probabilities."""
-    return largest_difference(answer["log_probs"][0], expected[answer["ids"][0]])
-
-
 def largest_difference(left: Any, right: Any) -> float:
-    """Largest difference of numbers, where equal infinities do not differ."""
+    """Largest difference of numbers, where what is impossible in both does not differ."""
     left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
-    same = left == right
+    same = (left == right) | ((left < IMPOSSIBLE) & (right < IMPOSSIBLE))
     with np.errstate(invalid="ignore"):
         return float(np.max(np.where(same, 0.0, np.abs(left - right))))

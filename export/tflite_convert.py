@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,7 +15,7 @@ Examples = Callable[[], Iterator[tuple[str, dict[str, Any]]]]
 
 
 def convert(
-    module: tf.Module,
+    resources: Sequence[Any],
     functions: dict[str, Any],
     quantize: str = "none",
     examples: Examples | None = None,
@@ -23,7 +23,7 @@ def convert(
     """A model with one signature a function, sharing the weights.
 
     Args:
-        module: tracks the variables that the functions use.
+        resources: the variables that the functions use, or modules that hold them.
         functions: concrete functions by signature name.
         quantize: "none"; "float16" weights; "dynamic", weights in 8 bits with one scale a matrix,
             so that an embedding tied to the output is stored once; "int8", activations too.
@@ -34,6 +34,8 @@ def convert(
     """
     if quantize not in QUANTIZATIONS:
         raise ZooError(f"quantize={quantize!r}: use one of {', '.join(QUANTIZATIONS)}")
+    module = tf.Module()  # a Keras model here would be saved with a call of its own
+    module.resources = list(resources)
     with tempfile.TemporaryDirectory() as directory:
         tf.saved_model.save(module, directory, signatures=functions)
         converter = tf.lite.TFLiteConverter.from_saved_model(

@@ -26,20 +26,20 @@ TOP = 10
 LENGTH = 64
 Signatures = dict[str, Any]
 State = dict[str, tf.Tensor]
+Rows = list[list[int]]
 
 
-class LiteLanguageModel(tf.Module):
+class LiteLanguageModel:
     """A language model's signatures as traced functions of batch 1.
 
     Args:
         model: the Python model.
         graph: the object with `initial_state` and `step_graph` on tensors.
-        resources: variables of the model, so that saving finds them.
+        resources: variables of the model, and modules that hold more.
         length: places for ids in `prefill` and `score`, `<bos>` and `<eos>` counted.
     """
 
     def __init__(self, model: Any, graph: Any, resources: list[Any], length: int = LENGTH) -> None:
-        super().__init__()
         self.python_model = model
         self.graph = graph
         self.resources = resources
@@ -71,9 +71,7 @@ class LiteLanguageModel(tf.Module):
         return {"log_prob": total}
 
     def _answer(self, log_probs: tf.Tensor, state: State) -> Signatures:
-        words = log_probs[:, len(SPECIALS) :]  # control tokens are the first ids
-        values, best = tf.math.top_k(words, k=min(TOP, words.shape[1]))
-        return {"ids": best + len(SPECIALS), "log_probs": values, **prefixed(state)}
+        return {**top_words(log_probs), **prefixed(state)}
 
     def signatures(self) -> Signatures:
         """Concrete functions by signature name."""
@@ -103,17 +101,17 @@ class LiteLanguageModel(tf.Module):
         """By folder in the archive."""
         return {"": self.python_model.tokenizer}
 
-    def sentences(self, texts: Iterable[str] | None) -> list[list[int]]:
+    def sentences(self, texts: Iterable[str] | None) -> Rows:
         """Word ids to compare on: of the texts, or drawn from the model."""
         if texts is None:
             return tflite_check.drawn_sentences(self.python_model, longest=self.length - 2)
         return [self.python_model.tokenizer.encode(text) for text in texts]
 
-    def compare(self, interpreter: Any, sentences: list[list[int]]) -> tflite_check.Check:
+    def compare(self, interpreter: Any, sentences: Rows) -> tflite_check.Check:
         """The file's answers against the model's."""
         return tflite_check.compare_language_model(self, interpreter, sentences)
 
-    def examples(self, sentences: list[list[int]]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    def examples(self, sentences: Rows) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
         """Inputs of every signature, for measuring activations."""
         step = tf.function(self.step)
         for row in self.contexts(sentences):
@@ -126,16 +124,28 @@ class LiteLanguageModel(tf.Module):
             yield "prefill", self.feeds(row[:-1])
             yield "score", self.feeds(row)
 
-    def contexts(self, sentences: list[list[int]]) -> list[list[int]]:
+    def contexts(self, sentences: Rows) -> Rows:
         """Sentences of word ids as `<bos>` w_1 ... `<eos>`, those that fit."""
         ended = [[BOS, *ids, EOS] for ids in sentences]
         return [ids for ids in ended if len(ids) <= self.length]
 
     def feeds(self, ids: list[int]) -> dict[str, np.ndarray]:
         """Inputs of `prefill` and `score` for one row of ids."""
-        padded = np.full((1, self.length), PAD, np.int32)
-        padded[0, : len(ids)] = ids
-        return {"ids": padded, "length": np.array([len(ids)], np.int32)}
+        return padded_row(ids, self.length)
+
+
+def padded_row(ids: list[int], length: int) -> dict[str, np.ndarray]:
+    """One row of ids as signatures take it: `ids` [1, length] and `length` [1]."""
+    padded = np.full((1, length), PAD, np.int32)
+    padded[0, : len(ids)] = ids
+    return {"ids": padded, "length": np.array([len(ids)], np.int32)}
+
+
+def top_words(log_probs: tf.Tensor) -> Signatures:
+    """The likeliest words of a distribution [1, vocabulary]; control tokens not offered."""
+    words = log_probs[:, len(SPECIALS) :]  # control tokens are the first ids
+    values, best = tf.math.top_k(words, k=min(TOP, words.shape[1]))
+    return {"ids": best + len(SPECIALS), "log_probs": values}
 
 
 def fixed(state: dict[str, Any], like: State | None = None) -> State:

@@ -7,7 +7,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from export import tflite
-from export.device import NextWords, open_model
+from export.device import open_model
+from export.device_models import NextWords
 from export.tflite_check import Tally, largest_difference, likeliest_ids
 from export.tflite_convert import shared
 from tests.helpers.models import TEXTS, language_model
