@@ -173,7 +173,8 @@ def compare_translation(lite: Any, interpreter: Any, sentences: Rows) -> Check:
         if same[-1]:
             pairs.differences.append(largest_difference(answer["score"][0], score))
         state = runners["encode"](**feeds)
-        own = model.encode(lite.source(tf.constant(feeds["ids"]), tf.constant(feeds["length"])))
+        source = lite.source(tf.constant(feeds["ids"]), tf.constant(feeds["length"]))
+        own = model.call_compiled("encode", source)
         for token, target in itertools.pairwise([BOS, *found, EOS]):
             token_id = np.array([token], np.int32)
             expected, own = model.step(token_id, own)

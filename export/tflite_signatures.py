@@ -46,8 +46,10 @@ class LiteLanguageModel:
         self.length = length
 
     def step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Signatures:
-        unnamed = {name.removeprefix("state_"): value for name, value in state.items()}
-        return self._answer(*self.graph.step_graph(token_id, unnamed))
+        given = {name.removeprefix("state_"): value for name, value in state.items()}
+        return self._answer(
+            *self.graph.step_graph(token_id, {**self.graph.initial_state(1), **given})
+        )
 
     def prefill(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
         last = length[0] - 1
@@ -71,7 +73,7 @@ class LiteLanguageModel:
         return {"log_prob": total}
 
     def _answer(self, log_probs: tf.Tensor, state: State) -> Signatures:
-        return {**top_words(log_probs), **prefixed(state)}
+        return {**top_words(log_probs), **carried(state)}
 
     def signatures(self) -> Signatures:
         """Concrete functions by signature name."""
@@ -88,7 +90,7 @@ class LiteLanguageModel:
         """Specs of the `state_*` inputs of `step`."""
         return {
             name: tf.TensorSpec(value.shape, value.dtype, name=name)
-            for name, value in prefixed(self.graph.initial_state(1)).items()
+            for name, value in carried(self.graph.initial_state(1)).items()
         }
 
     # --- what the exporter asks for -----------------------------------------------------------
@@ -115,7 +117,7 @@ class LiteLanguageModel:
         """Inputs of every signature, for measuring activations."""
         step = tf.function(self.step)
         for row in self.contexts(sentences):
-            state = prefixed(self.graph.initial_state(1))
+            state = carried(self.graph.initial_state(1))
             for token in row[:-1]:
                 token_id = np.array([token], np.int32)
                 yield "step", {"token_id": token_id, **{n: v.numpy() for n, v in state.items()}}
@@ -139,6 +141,12 @@ def padded_row(ids: list[int], length: int) -> dict[str, np.ndarray]:
     padded = np.full((1, length), PAD, np.int32)
     padded[0, : len(ids)] = ids
     return {"ids": padded, "length": np.array([len(ids)], np.int32)}
+
+
+def carried(state: dict[str, Any]) -> State:
+    """The state tensors of signatures: those with anything in them (a unigram has none)."""
+    named = prefixed(state)
+    return {name: value for name, value in named.items() if 0 not in value.shape}
 
 
 def top_words(log_probs: tf.Tensor) -> Signatures:
