@@ -48,3 +48,9 @@ def test_the_readmes_table_is_the_presets_own_record():
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert with_table(text, presets_table()) == text
+
+
+def test_the_page_of_results_is_the_records_own():
+    from training.results import PAGE, page
+
+    assert PAGE.read_text(encoding="utf-8") == page()
