@@ -53,8 +53,9 @@ def export(
     """
     path = target_path(out)
     lite = lite_module(model)
-    if quantize != "none" and not getattr(lite, "quantizable", True):
-        raise ZooError(f"quantize={quantize!r}: tables of counts keep 32 bits; use 'none'")
+    if quantize not in lite.quantizations:
+        offered = ", ".join(lite.quantizations)
+        raise ZooError(f"quantize={quantize!r}: a {type(model).__name__} has {offered}")
     sentences = lite.sentences(texts)
     functions = lite.signatures()
     content = tflite_convert.convert(lite.resources, functions, quantize, examples(lite, sentences))

@@ -66,7 +66,7 @@ class LiteCounts(LiteLanguageModel):
     Stupid backoff's scores do not sum to 1; a step has to normalise them, a sentence has not.
     """
 
-    quantizable = False
+    quantizations = ("none",)  # a rounded index is a wrong index
 
     def score(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
         values = self.graph.token_log_probs_graph(ids[:, :-1], ids[:, 1:])

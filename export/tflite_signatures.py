@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from export import tflite_check
 from export.language_model import prefixed
+from export.tflite_convert import QUANTIZATIONS
 from zoo.models.language_model import SPECIALS
 from zoo.text import BOS, EOS, PAD
 
@@ -38,6 +39,8 @@ class LiteLanguageModel:
         resources: variables of the model, and modules that hold more.
         length: places for ids in `prefill` and `score`, `<bos>` and `<eos>` counted.
     """
+
+    quantizations: tuple[str, ...] = QUANTIZATIONS
 
     def __init__(self, model: Any, graph: Any, resources: list[Any], length: int = LENGTH) -> None:
         self.python_model = model

@@ -12,7 +12,7 @@ of models with attention, tells which source word an `<unk>` stands for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,9 @@ BEAM = 5
 
 class LiteTranslation(tf.Module):
     """A Seq2Seq's signatures as traced functions of batch 1."""
+
+    # TensorFlow's calibrator, which "int8" needs, crashes on loops that keep whole sequences.
+    quantizations = ("none", "float16", "dynamic")
 
     def __init__(self, model: Any, length: int = LENGTH) -> None:
         super().__init__()
@@ -125,27 +128,6 @@ class LiteTranslation(tf.Module):
     def compare(self, interpreter: Any, sentences: Rows) -> tflite_check.Check:
         """The file's translations, and its words one by one, against the model's."""
         return tflite_check.compare_translation(self, interpreter, sentences)
-
-    def examples(self, sentences: Rows) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        """Inputs of every signature, for measuring activations."""
-        functions = {name: f for name, f in self.signatures().items() if name != "decode_step"}
-        step = tf.function(self.decode_step, autograph=False)
-        for ids in sentences[:100]:
-            feeds = self.feeds(ids)
-            tensors = {name: tf.constant(value) for name, value in feeds.items()}
-            found = functions["translate"](**tensors)["ids"]
-            yield from ((name, feeds) for name in ("translate", "translate_beam", "encode"))
-            if "align" in functions:
-                yield "align", {**feeds, "target_ids": found.numpy()}
-            state = dict(functions["encode"](**tensors))
-            for token in [BOS, *tflite_check.until_end(found[0].numpy())]:
-                token_id = np.array([token], np.int32)
-                yield (
-                    "decode_step",
-                    {"token_id": token_id, **{n: v.numpy() for n, v in state.items()}},
-                )
-                answer = step(tf.constant(token_id), **state)
-                state = {name: answer.get(name, value) for name, value in state.items()}
 
 
 def translation_module(model: Any) -> LiteTranslation:
