@@ -12,7 +12,9 @@ thread, in turns, so that a busy machine slows all alike; what they answer is co
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -43,22 +45,15 @@ def converted(model: Any, quantize: str) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    return bytes(converter.convert())
+    with contextlib.redirect_stdout(sys.stderr):  # it announces its temporary files
+        return bytes(converter.convert())
 
 
 def stock_run(content: bytes, ids: np.ndarray) -> Run:
     """One invocation of the converter's file over the whole context."""
-    interpreter = tflite.loaded(content)
-    interpreter.allocate_tensors()
-    entry = interpreter.get_input_details()[0]["index"]
-    answer = interpreter.get_output_details()[0]["index"]
-
-    def run() -> np.ndarray:
-        interpreter.set_tensor(entry, ids)
-        interpreter.invoke()
-        return interpreter.get_tensor(answer)
-
-    return run
+    runner = tflite.loaded(content).get_signature_runner()  # as ours is called
+    (entry,), (answer,) = runner.get_input_details(), runner.get_output_details()
+    return lambda: runner(**{entry: ids})[answer]
 
 
 def our_runs(content: bytes, ids: np.ndarray) -> dict[str, Run]:

@@ -51,12 +51,12 @@ class NextWords:
     def score(self, text: str) -> dict[str, Any]:
         """Log-probability of a sentence, with `<eos>`."""
         ids = self.tokenizer.encode(text)
-        row = [BOS, *ids, EOS]
-        length = np.array([len(row)], np.int32)
-        value = float(
-            self.file.run("score", ids=self.file.padded(row), length=length)["log_prob"][0]
-        )
-        return {"log_prob": value, "tokens": len(ids) + 1, "oov": ids.count(UNK)}
+        answer = self.file.run("score", **self.file.row([BOS, *ids, EOS]))
+        return {
+            "log_prob": float(answer["log_prob"][0]),
+            "tokens": len(ids) + 1,
+            "oov": ids.count(UNK),
+        }
 
 
 class FillBlank:

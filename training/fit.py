@@ -67,8 +67,8 @@ class Run:
         log = RunLog(self.directory, self.progress.epoch)
         while self.progress.epoch < self.config.training.epochs and not self.progress.stopped:
             row = self.epoch()
+            log.add(row)  # first: a resumed run drops rows past its checkpoint, never lacks one
             save_checkpoint(self.checkpoint, self.trainer, self.progress.as_dict())
-            log.add(row)
             yield row
 
     def epoch(self) -> dict[str, Any]:
