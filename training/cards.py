@@ -64,7 +64,9 @@ def figures_table(rows: list[dict[str, Any]]) -> str:
     """A Markdown table of evaluation rows."""
     lines = ["| test metric | value | tokens | unknown | counted |", "|---|---|---|---|---|"]
     for row in rows:
-        cells = (row["metric"], f"{row['value']:.4g}", row["tokens"], row["oov"], row["signature"])
+        value, how = row["value"], row["signature"].replace("|", "\\|")
+        shown = f"{value:.4f}" if value < 1 else f"{value:.2f}"
+        cells = (row["metric"], shown, row["tokens"], row["oov"], how)
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(lines)
 

@@ -16,6 +16,7 @@ from training.batches import encode_stream, sentence_batches
 from training.progress import tracked
 from zoo.errors import ZooError
 from zoo.models.language_model import LanguageModel
+from zoo.text.vocabulary import CONTROL_TOKENS
 
 Rows = Iterator[dict[str, Any]]
 RECALL_AT = (1, 3)
@@ -76,6 +77,15 @@ def language_model_rows(model: Any, sentences: Sequence[str], is_stream: bool) -
         }
 
 
+def recorded(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of a test split as presets and records keep them; null is infinity in JSON."""
+    metrics: dict[str, Any] = {
+        f"test_{row['metric']}": round(row["value"], 4) if math.isfinite(row["value"]) else None
+        for row in rows
+    }
+    return metrics | {"test_tokens": rows[0]["tokens"], "test_oov": rows[0]["oov"]}
+
+
 def perplexity(nats: float, tokens: int) -> float:
     """exp of the mean negative log-probability; infinite where a token had none."""
     return math.exp(nats / tokens) if nats / tokens < 700 else math.inf
@@ -105,14 +115,21 @@ def is_unknown(batch: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def target_ranks(model: Any, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """How many offered words are likelier than the target at each position; [batch, time]."""
+    """How many words are offered before the target at each position; [batch, time].
+
+    Equal words are offered in the vocabulary's order, impossible ones not at all.
+    """
+    first, impossible = len(CONTROL_TOKENS), np.iinfo(np.int64).max
     state = model.initial_state(len(inputs))
     ranks = np.zeros(inputs.shape, dtype=np.int64)
     for t in range(inputs.shape[1]):
         log_probs, state = model.step(inputs[:, t], state)
-        offered = np.asarray(log_probs)[:, 4:]
-        own = np.take_along_axis(np.asarray(log_probs), targets[:, t : t + 1], axis=1)
-        ranks[:, t] = (offered > own).sum(axis=1)
+        offered = np.asarray(log_probs)[:, first:]
+        target = targets[:, t : t + 1]  # [batch, 1]
+        own = np.take_along_axis(np.asarray(log_probs), target, axis=1)
+        earlier = np.arange(first, first + offered.shape[1]) < target
+        before = ((offered > own) | ((offered == own) & earlier)).sum(axis=1)
+        ranks[:, t] = np.where(np.isneginf(own[:, 0]), impossible, before)
     return ranks
 
 

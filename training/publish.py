@@ -17,7 +17,7 @@ import zoo
 from training.cards import card_text
 from training.config import CONFIGS, RunConfig, read_run_config
 from training.datasets import load
-from training.evaluate import evaluate
+from training.evaluate import evaluate, recorded
 from zoo.presets import store
 
 LOGS = Path(__file__).parent / "logs"
@@ -49,13 +49,11 @@ def publish(name: str, run: Path, data_dir: str | None, target: Path | None = No
 
 def preset_info(config: RunConfig, corpus: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What `zoo list` shows, with the test figures."""
-    metrics: dict[str, Any] = {f"test_{row['metric']}": round(row["value"], 4) for row in rows}
-    metrics["test_tokens"], metrics["test_oov"] = rows[0]["tokens"], rows[0]["oov"]
     return {
         "description": config.description,
         "data": config.data.name,
         "licence": corpus.licence,
-        "metrics": metrics,
+        "metrics": recorded(rows),
         "train_command": f"zoo train {config.name}",
     }
 

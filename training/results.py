@@ -53,9 +53,11 @@ def figures(metrics: dict[str, Any]) -> str:
     return ", ".join(figure(key, value) for key, value in metrics.items())
 
 
-def figure(key: str, value: float) -> str:
+def figure(key: str, value: float | None) -> str:
     """One measured figure as readers expect it: recalls in percent, counts whole."""
     name = key.removeprefix("test_").replace("_", " ").replace("oov", "unknown")
+    if value is None:
+        return f"{name} ∞"
     if name.startswith("recall"):
         return f"{name} {value:.1%}"
     return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.2f}"
@@ -74,18 +76,16 @@ def record(name: str, run: Path, data_dir: str | None) -> Path:
     """Measure a kept run on its corpus's test split and write training/records/NAME.json."""
     from training.config import CONFIGS, read_run_config
     from training.datasets import load
-    from training.evaluate import evaluate
+    from training.evaluate import evaluate, recorded
 
     config = read_run_config(CONFIGS / f"{name}.yaml")
     model = zoo.load(run)
     rows = list(evaluate(model, load(config.data.name, data_dir), "test"))
-    metrics: dict[str, Any] = {f"test_{row['metric']}": round(row["value"], 4) for row in rows}
-    metrics |= {"test_tokens": rows[0]["tokens"], "test_oov": rows[0]["oov"]}
     content = {
         "description": config.description,
         "data": config.data.name,
         "parameters": model.parameter_count(),
-        "metrics": metrics,
+        "metrics": recorded(rows),
     }
     RECORDS.mkdir(exist_ok=True)
     path = RECORDS / f"{name}.json"

@@ -227,7 +227,7 @@ def show_translations(row: dict[str, Any]) -> str:
 
 
 def show_preset(row: dict[str, Any]) -> str:
-    figures = ", ".join(f"{k} {v}" for k, v in row["metrics"].items())
+    figures = ", ".join(f"{k} {'infinite' if v is None else v}" for k, v in row["metrics"].items())
     return (
         f"{row['name']}: {row['description']} "
         f"[{row['parameters']:,} parameters; {row['data']}; {row['licence']}; {figures}]"

@@ -17,7 +17,7 @@ class NextWordRecall(keras.metrics.Metric):
     """Share of next words among the k likeliest that are offered.
 
     Control tokens and `<unk>` are never offered, so an unknown word counts as a miss; padding,
-    `<bos>` and `<eos>` are not asked for. Words with exactly the same score share the better rank.
+    `<bos>` and `<eos>` are not asked for. Equal words are offered in the vocabulary's order.
 
     Args:
         k: how many words are offered, at least 1.
@@ -52,8 +52,11 @@ class NextWordRecall(keras.metrics.Metric):
         valid = valid_positions(y_true, y_pred, sample_weight, None)
         asked = ops.logical_and(valid, ops.logical_or(is_word, ops.equal(y_true, UNK)))
         own = ops.take_along_axis(y_pred, ops.expand_dims(y_true, -1), axis=-1)
-        likelier = ops.greater(y_pred[..., first_word:], own)  # [batch, time, words]
-        rank = ops.sum(ops.cast(likelier, "int32"), axis=-1)
+        offered = y_pred[..., first_word:]  # [batch, time, words]
+        ids = ops.arange(first_word, first_word + offered.shape[-1], dtype="int32")
+        earlier = ops.logical_and(ops.equal(offered, own), ids < ops.expand_dims(y_true, -1))
+        before = ops.logical_or(ops.greater(offered, own), earlier)
+        rank = ops.sum(ops.cast(before, "int32"), axis=-1)
         hit = ops.logical_and(ops.logical_and(asked, is_word), rank < self.k)
         self.hits.assign_add(ops.sum(ops.cast(hit, "int32")))
         self.asked.assign_add(ops.sum(ops.cast(asked, "int32")))
