@@ -1,5 +1,6 @@
 # make serve   install, export the shipped presets, serve them on 127.0.0.1, ask two questions
 # make test    install, then the whole test suite
+# make test-spark   the tests of the Spark job (needs Java 17)
 # make lint    ruff (format and rules) and mypy
 # make bench   every benchmark, short form
 # make lock    write the lock files anew from setup.cfg's ranges (needs uv)
@@ -12,13 +13,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: serve test lint bench lock clean
+.PHONY: serve test test-spark lint bench lock clean
 
 serve: $(VENV)/.serve-installed
 	$(BIN)/python -m serving.quickstart
 
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+test-spark: $(VENV)/.spark-installed
+	$(BIN)/python -m pytest -q tests/spark
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .
@@ -31,6 +35,7 @@ bench: $(VENV)/.test-installed
 lock:
 	uv pip compile setup.cfg --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c lock-constraints.txt -o requirements.lock
 	uv pip compile setup.cfg --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c requirements.lock -c lock-constraints.txt -o requirements-dev.lock
+	uv pip compile setup.cfg --extra spark --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c requirements-dev.lock -c lock-constraints.txt -o requirements-spark.lock
 
 clean:
 	rm -rf $(VENV) build dist exported *.egg-info
@@ -48,3 +53,7 @@ $(VENV)/.test-installed: requirements-dev.lock setup.cfg pyproject.toml | $(VENV
 	$(PIP) install -q --require-hashes -r requirements-dev.lock
 	$(PIP) install -q --no-deps --no-build-isolation -e .
 	touch $@ $(VENV)/.serve-installed
+
+$(VENV)/.spark-installed: requirements-spark.lock $(VENV)/.test-installed
+	$(PIP) install -q --require-hashes --no-build-isolation -r requirements-spark.lock
+	touch $@
