@@ -67,7 +67,7 @@ class TrainingConfig:
     activation_l2: float = 0.0  # AWD-LSTM's activation regularisation
     slowness_l2: float = 0.0  # AWD-LSTM's temporal activation regularisation
     label_smoothing: float = 0.0
-    keep_checkpoints: int = 1
+    gradient_flow_every: int = 1000  # steps between looks at vanishing gradients; 0: never
     jit_compile: bool = False
     options: dict[str, Any] = field(default_factory=dict)  # a task's own settings
 

@@ -22,6 +22,7 @@ from training.averaging import WeightAverage
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import RunConfig
 from training.counting import COUNTED, train_by_counting
+from training.gradient_flow import GradientFlow, longest_rows
 from training.logs import RunLog
 from training.progress import tracked
 from training.schedule import Progress, after_epoch, averaging_due, learning_rate_at
@@ -51,6 +52,7 @@ class Run:
         averaging = config.training.optimizer.average
         self.average = WeightAverage(self.trainer) if averaging else None
         self.progress = Progress(learning_rate=config.training.optimizer.learning_rate)
+        self.flow: GradientFlow | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -65,6 +67,7 @@ class Run:
         """All remaining epochs, one row each."""
         self.directory.mkdir(parents=True, exist_ok=True)
         log = RunLog(self.directory, self.progress.epoch)
+        self.flow = self._gradient_flow(log)
         while self.progress.epoch < self.config.training.epochs and not self.progress.stopped:
             row = self.epoch()
             log.add(row)  # first: a resumed run drops rows past its checkpoint, never lacks one
@@ -120,10 +123,25 @@ class Run:
                 f"(Algorithm 1), then --resume from the last good checkpoint {self.checkpoint}"
             )
         self.progress.steps += 1
+        every = self.config.training.gradient_flow_every
+        if self.flow is not None and self.progress.steps % every == 0:
+            self.flow.check(self.progress.steps)
         if self.average is not None and self.progress.averaged_steps:
             self.average.update(self.progress.averaged_steps)
             self.progress.averaged_steps += 1
         return loss
+
+    def _gradient_flow(self, log: RunLog) -> GradientFlow | None:
+        """Gradients watched on one training batch, the same for the whole run."""
+        every = self.config.training.gradient_flow_every
+        if not every:
+            return None
+        probe = longest_rows(self.task.batches(0))
+        flow = GradientFlow(
+            lambda: self.task.loss(probe, None, False), log.writer, every
+        )
+        flow.set_model(self.trainer)
+        return flow
 
     def _evaluated_weights(self) -> Any:
         averaging = self.average is not None and self.progress.averaged_steps > 1

@@ -1,4 +1,4 @@
-"""Adam in one pass over the weights.
+"""The optimizers: Algorithm 1 counted in each, and Adam in one pass over the weights.
 
 Keras composes an update from a dozen element-wise operations, each a pass over memory; on a CPU
 that costs as much as the gradients of a small batch. TensorFlow's own kernel does the same
@@ -11,9 +11,11 @@ from typing import Any
 
 import keras
 
+from training.clipping import CountsClipping
+
 
 @keras.saving.register_keras_serializable(package="zoo")
-class OnePassAdam(keras.optimizers.Adam):
+class OnePassAdam(CountsClipping, keras.optimizers.Adam):
     """`keras.optimizers.Adam` with the same numbers and arguments, updated in one pass."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -36,6 +38,16 @@ class OnePassAdam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=tf.convert_to_tensor(gradient),
         )
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class AdamW(CountsClipping, keras.optimizers.AdamW):
+    """`keras.optimizers.AdamW` that counts its clipped steps."""
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class SGD(CountsClipping, keras.optimizers.SGD):
+    """`keras.optimizers.SGD` that counts its clipped steps."""
 
 
 def _handle(variable: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from training.config import OptimizerConfig, TrainingConfig
-from training.optimizers import OnePassAdam
+from training.optimizers import SGD, AdamW, OnePassAdam
 from zoo.errors import ZooError
 
 Tensors = Mapping[str, Any]
@@ -95,9 +95,9 @@ def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     if config.name == "adam":
         return OnePassAdam(weight_decay=config.weight_decay or None, **common)
     if config.name == "adamw":
-        return keras.optimizers.AdamW(weight_decay=config.weight_decay, **common)
+        return AdamW(weight_decay=config.weight_decay, **common)
     if config.name == "sgd":
-        return keras.optimizers.SGD(
+        return SGD(
             momentum=config.momentum, weight_decay=config.weight_decay or None, **common
         )
     raise ZooError(f"optimizer name {config.name!r}: use adam, adamw or sgd")

@@ -213,7 +213,7 @@ def backward(
         for first, sequence in zip(state, run.states, strict=True)
     )
     current = run.states if run.hidden is None else (run.hidden, *run.states[1:])
-    step_back = _make_step_back(cell, weights, mask is not None)
+    step_back = make_step_back(cell, weights, mask is not None)
     inputs = (run.saved, previous, current, d_outputs, () if mask is None else (mask,))
     d_state, (d_projected, d_product, d_h) = scan(
         step_back, d_final, inputs, reverse=True, unroll=unroll
@@ -229,7 +229,7 @@ def backward(
     return d_projected, d_state, d_weights
 
 
-def _make_step_back(cell: Cell, weights: Weights, masked: bool) -> Callable[..., Any]:
+def make_step_back(cell: Cell, weights: Weights, masked: bool) -> Callable[..., Any]:
     """The body of the gradient loop: ∂J/∂s_t -> ∂J/∂s_{t-1}."""
     kernel_t = ops.transpose(weights.kernel)
     projection_t = None if weights.projection is None else ops.transpose(weights.projection)

@@ -1,0 +1,136 @@
+"""Run the story and the adding experiment: train each network, measure what it remembers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from training.clipping import clipped_share
+from training.experiments.adding import ALWAYS_ONE, adding_batch
+from training.experiments.config import ExperimentConfig, Network
+from training.experiments.networks import BIDIRECTIONAL, adding_network, story_network
+from training.experiments.stories import DISTANCE_ZERO, Stories, StoryTeller
+from training.progress import tracked
+from zoo.errors import ZooError
+
+TEST_STORIES = 500
+TEST_SUMS = 1000
+CHECK_EVERY = 250  # steps between looks at whether a network has solved its task
+SOLVED_RECALL = 0.995
+SOLVED_ERROR = 0.002
+
+Batches = Callable[[np.random.Generator], tuple[Any, Any]]
+
+
+def train_network(
+    model: Any, batches: Batches, config: ExperimentConfig, network: Network, name: str,
+    solved: Callable[[], bool],
+) -> int:  # fmt: skip
+    """Train for the configured steps, or until solved; returns the steps made.
+
+    Raises:
+        ZooError: the loss became NaN.
+    """
+    rng = np.random.default_rng(config.seed)
+    steps = network.steps or config.steps
+    for step in tracked(range(1, steps + 1), name, steps):
+        x, y = batches(rng)
+        loss = float(model.train_on_batch(x, y))
+        if not math.isfinite(loss):
+            raise ZooError(f"{name}: the loss became {loss} at step {step}; lower learning_rate")
+        if config.stop_when_solved and step % CHECK_EVERY == 0 and solved():
+            return step
+    return steps
+
+
+def run_story(config: ExperimentConfig) -> Iterator[dict[str, Any]]:
+    """One row a network: recall of the right name by distance."""
+    teller = StoryTeller(config.names)
+    length = teller.length(max(config.distances))
+    span = (min(config.distances), max(config.distances))
+    tests = _story_tests(config, teller, length)
+    for name, network in config.networks.items():
+        keras.utils.set_random_seed(config.seed)
+        model = story_network(config, network, length, len(teller.words))
+        both = network.cell.startswith(BIDIRECTIONAL)
+
+        def inputs(stories: Stories, both: bool = both) -> Any:
+            return [stories.ids, teller.ending(len(stories.ids))] if both else stories.ids
+
+        def batches(rng: np.random.Generator, inputs: Any = inputs) -> tuple[Any, Any]:
+            stories = teller.stories(config.batch_size, span, length, rng)
+            return inputs(stories), stories.answers
+
+        def recalls(model: Any = model, inputs: Any = inputs) -> dict[int, float]:
+            return {d: _recall(model, inputs(t), t.answers) for d, t in tests.items()}
+
+        started = time.perf_counter()
+        steps = train_network(
+            model, batches, config, network, name,
+            lambda recalls=recalls: min(recalls().values()) >= SOLVED_RECALL,
+        )  # fmt: skip
+        yield {
+            "network": name,
+            "recall": {str(d): round(r, 4) for d, r in recalls().items()},
+            "chance": round(teller.chance, 4),
+            **_costs(model, steps, started),
+        }
+
+
+def _story_tests(
+    config: ExperimentConfig, teller: StoryTeller, length: int
+) -> dict[int, Stories]:
+    """Stories never trained on, by the number of words between name and blank."""
+    rng = np.random.default_rng([config.seed, 1])
+    return {
+        between + DISTANCE_ZERO: teller.stories(TEST_STORIES, between, length, rng)
+        for between in config.distances
+    }
+
+
+def _recall(model: Any, inputs: Any, answers: np.ndarray) -> float:
+    scores = model.predict(inputs, batch_size=250, verbose=0)
+    return float((scores.argmax(axis=1) == answers).mean())
+
+
+def run_adding(config: ExperimentConfig) -> Iterator[dict[str, Any]]:
+    """One row a network: mean squared error on sums never seen."""
+    test = adding_batch(TEST_SUMS, config.length, np.random.default_rng([config.seed, 1]))
+    for name, network in config.networks.items():
+        keras.utils.set_random_seed(config.seed)
+        model = adding_network(config, network)
+
+        def error(model: Any = model) -> float:
+            guesses = model.predict(test[0], batch_size=250, verbose=0)
+            return float(((guesses - test[1]) ** 2).mean())
+
+        started = time.perf_counter()
+        steps = train_network(
+            model,
+            lambda rng: adding_batch(config.batch_size, config.length, rng),
+            config,
+            network,
+            name,
+            lambda error=error: error() < SOLVED_ERROR,
+        )
+        yield {
+            "network": name,
+            "length": config.length,
+            "mean_squared_error": round(error(), 5),
+            "always_one": round(ALWAYS_ONE, 5),
+            **_costs(model, steps, started),
+        }
+
+
+def _costs(model: Any, steps: int, started: float) -> dict[str, Any]:
+    return {
+        "parameters": int(model.count_params()),
+        "steps": steps,
+        "clipped_share": round(clipped_share(model.optimizer) or 0.0, 4),
+        "seconds": round(time.perf_counter() - started, 1),
+    }
