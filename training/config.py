@@ -94,6 +94,8 @@ def read_run_config(path: str | Path, changes: list[str] | None = None) -> RunCo
         ZooError: the file is missing or not YAML, or a key or a value is not understood.
     """
     content = _read_yaml(_find(path))
+    if "experiment" in content:
+        raise ZooError(f"{path} is an experiment, not a training run; use `zoo gradients {path}`")
     for change in changes or []:
         _apply(content, change)
     if "class" not in content.get("model", {}):

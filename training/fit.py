@@ -137,9 +137,7 @@ class Run:
         if not every:
             return None
         probe = longest_rows(self.task.batches(0))
-        flow = GradientFlow(
-            lambda: self.task.loss(probe, None, False), log.writer, every
-        )
+        flow = GradientFlow(lambda: self.task.loss(probe, None, False), log.writer, every)
         flow.set_model(self.trainer)
         return flow
 

@@ -157,7 +157,10 @@ def contributions(
     stack = tuple(np.zeros((0, size), "float32") for size in path.sizes)
     for k in range(path.steps - 1, -1, -1):
         if k in wanted:
-            entering = (d_outputs[k], *(np.zeros((path.rows, n), "float32") for n in path.sizes[1:]))
+            entering = (
+                d_outputs[k],
+                *(np.zeros((path.rows, n), "float32") for n in path.sizes[1:]),
+            )
             stack = tuple(np.concatenate(pair) for pair in zip(entering, stack, strict=True))
             pending.insert(0, k)
         if pending:

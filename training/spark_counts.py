@@ -154,7 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--split", default="words", choices=("words", "whitespace"))
     parser.add_argument("--vocabulary-size", type=int)
     parser.add_argument("--min-count", type=int, default=1)
-    parser.add_argument("--master", default="local[*]", help="as of Spark, such as local[2] or spark://HOST:7077")
+    parser.add_argument(
+        "--master", default="local[*]", help="as of Spark, such as local[2] or spark://HOST:7077"
+    )
     options = parser.parse_args(arguments)
     try:
         make_model(options).save_to_preset(options.out)

@@ -97,9 +97,7 @@ def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     if config.name == "adamw":
         return AdamW(weight_decay=config.weight_decay, **common)
     if config.name == "sgd":
-        return SGD(
-            momentum=config.momentum, weight_decay=config.weight_decay or None, **common
-        )
+        return SGD(momentum=config.momentum, weight_decay=config.weight_decay or None, **common)
     raise ZooError(f"optimizer name {config.name!r}: use adam, adamw or sgd")
 
 

@@ -238,6 +238,28 @@ def show_plain(row: dict[str, Any]) -> str:
     return "  ".join(f"{key}={value}" for key, value in row.items())
 
 
+def show_gradients(row: dict[str, Any]) -> str:
+    """A layer's report in four lines; other rows (experiments, pictures) as they are."""
+    if "layer" not in row:
+        return show_plain({key: v for key, v in row.items() if key != "norms"})
+    distances = [d for d in (1, 2, 5, 10, 20, 30) if d < len(row["norms"])]
+
+    def line(title: str, values: list[float]) -> str:
+        return f"  {title:22}" + "".join(f"{values[d]:11.3g}" for d in distances)
+
+    return "\n".join(
+        [
+            f"{row['layer']} ({row['cell']}, {row['units']} units): {row['verdict']}",
+            f"  {'steps back':22}" + "".join(f"{d:11d}" for d in distances),
+            line("norm of ds_t/ds_k", row["norms"]),
+            line("bound [16]", row["bounds"]),
+            line("part of dE/dW [14]", row["contributions"]),
+            f"  largest singular value of W {row['largest_singular_value']:.4g}; norm under 1 % "
+            + ("at no distance here" if (n := row["memory_length"]) is None else f"from {n} on"),
+        ]
+    )
+
+
 def build_parser() -> Parser:
     """The command line, verb by verb (see docs/cli.md or `zoo VERB --help`)."""
     import zoo
@@ -333,7 +355,7 @@ def _working_verbs(verbs: Any) -> None:
         verbs,
         "gradients",
         forwarded("training.cli", "gradients"),
-        show_plain,
+        show_gradients,
         "gradient-flow report and plots",
     )
     gradients.add_argument("model", metavar="CONFIG_OR_PRESET")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from training.config import CONFIGS, read_run_config
+from training.experiments.config import read_experiment
 from zoo.errors import ZooError
 
+PUBLISHED = [path for path in sorted(CONFIGS.glob("*.yaml")) if read_experiment(path) is None]
 MINIMAL = "name: toy\ndata: {name: tatoeba_en}\nmodel: {class: RecurrentLanguageModel}\n"
 
 
@@ -20,7 +22,7 @@ def write(tmp_path):
     return write_config
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
 def test_published_configs_are_valid_and_named_like_their_files(path):
     config = read_run_config(path)
     assert config.name == path.stem
@@ -44,6 +46,7 @@ def test_changes_reach_nested_keys(write):
         (MINIMAL + "training: [1]\n", "expected a mapping"),
         ("name: toy\nmodel: {class: X}\n", "key 'data' is missing"),
         ("name: toy\ndata: {name: ptb}\nmodel: {}\n", "model.class is missing"),
+        ("experiment: story\n", "use `zoo gradients"),
         ("- a\n", "top level must be a mapping"),
         ("a: [", "not a readable YAML file"),
     ],

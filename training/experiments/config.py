@@ -52,6 +52,7 @@ class ExperimentConfig:
     names: int = 10  # story: how many names there are
     distances: tuple[int, ...] = (0, 5, 10, 20, 40)  # story: words between the name and the blank
     stop_when_solved: bool = True
+    start: tuple[float, float] = (5.0, -2.3)  # error_surface: (w, b) at the start
 
 
 def read_experiment(path: str | Path) -> ExperimentConfig | None:

@@ -15,11 +15,14 @@ from training.experiments.adding import ALWAYS_ONE, adding_batch
 from training.experiments.config import ExperimentConfig, Network
 from training.experiments.networks import BIDIRECTIONAL, adding_network, story_network
 from training.experiments.stories import DISTANCE_ZERO, Stories, StoryTeller
+from training.gradients import by_distance, jacobian_norms, step_jacobians, trajectory
 from training.progress import tracked
+from training.recording import recorded_calls
 from zoo.errors import ZooError
 
 TEST_STORIES = 500
 TEST_SUMS = 1000
+PROBE_STORIES = 4
 CHECK_EVERY = 250  # steps between looks at whether a network has solved its task
 SOLVED_RECALL = 0.995
 SOLVED_ERROR = 0.002
@@ -51,46 +54,61 @@ def train_network(
 def run_story(config: ExperimentConfig) -> Iterator[dict[str, Any]]:
     """One row a network: recall of the right name by distance."""
     teller = StoryTeller(config.names)
-    length = teller.length(max(config.distances))
-    span = (min(config.distances), max(config.distances))
-    tests = _story_tests(config, teller, length)
+    tests = _story_tests(config, teller)
     for name, network in config.networks.items():
         keras.utils.set_random_seed(config.seed)
-        model = story_network(config, network, length, len(teller.words))
-        both = network.cell.startswith(BIDIRECTIONAL)
-
-        def inputs(stories: Stories, both: bool = both) -> Any:
-            return [stories.ids, teller.ending(len(stories.ids))] if both else stories.ids
-
-        def batches(rng: np.random.Generator, inputs: Any = inputs) -> tuple[Any, Any]:
-            stories = teller.stories(config.batch_size, span, length, rng)
-            return inputs(stories), stories.answers
-
-        def recalls(model: Any = model, inputs: Any = inputs) -> dict[int, float]:
-            return {d: _recall(model, inputs(t), t.answers) for d, t in tests.items()}
-
-        started = time.perf_counter()
-        steps = train_network(
-            model, batches, config, network, name,
-            lambda recalls=recalls: min(recalls().values()) >= SOLVED_RECALL,
-        )  # fmt: skip
-        yield {
-            "network": name,
-            "recall": {str(d): round(r, 4) for d, r in recalls().items()},
-            "chance": round(teller.chance, 4),
-            **_costs(model, steps, started),
-        }
+        yield {"network": name, **_story_row(config, name, network, teller, tests)}
 
 
-def _story_tests(
-    config: ExperimentConfig, teller: StoryTeller, length: int
-) -> dict[int, Stories]:
+def _story_row(
+    config: ExperimentConfig, name: str, network: Network, teller: StoryTeller,
+    tests: dict[int, Stories],
+) -> dict[str, Any]:  # fmt: skip
+    length = teller.length(max(config.distances))
+    span = (min(config.distances), max(config.distances))
+    model = story_network(config, network, length, len(teller.words))
+    both = network.cell.startswith(BIDIRECTIONAL)
+
+    def inputs(stories: Stories) -> Any:
+        return [stories.ids, teller.ending(len(stories.ids))] if both else stories.ids
+
+    def batches(rng: np.random.Generator) -> tuple[Any, Any]:
+        stories = teller.stories(config.batch_size, span, length, rng)
+        return inputs(stories), stories.answers
+
+    def recalls() -> dict[int, float]:
+        return {d: _recall(model, inputs(test), test.answers) for d, test in tests.items()}
+
+    def solved() -> bool:
+        return min(recalls().values()) >= SOLVED_RECALL
+
+    started = time.perf_counter()
+    steps = train_network(model, batches, config, network, name, solved)
+    return {
+        "recall": {str(d): round(r, 4) for d, r in recalls().items()},
+        "chance": round(teller.chance, 4),
+        "norms": state_norms(model, inputs(tests[max(tests)])),
+        **_costs(model, steps, started),
+    }
+
+
+def _story_tests(config: ExperimentConfig, teller: StoryTeller) -> dict[int, Stories]:
     """Stories never trained on, by the number of words between name and blank."""
+    length = teller.length(max(config.distances))
     rng = np.random.default_rng([config.seed, 1])
     return {
         between + DISTANCE_ZERO: teller.stories(TEST_STORIES, between, length, rng)
         for between in config.distances
     }
+
+
+def state_norms(model: Any, inputs: Any) -> list[float]:
+    """Mean ‖∂s_T/∂s_k‖ of the trained forward layer by the distance from the last word T."""
+    rows = keras.tree.map_structure(lambda part: part[:PROBE_STORIES], inputs)
+    (call, *_), _ = recorded_calls(lambda: model(rows))
+    jacobians = step_jacobians(trajectory(call.layer, call.inputs))
+    ends = [len(jacobians) - 1]
+    return [float(f"{n:.6g}") for n in by_distance(jacobian_norms(jacobians, ends), ends)]
 
 
 def _recall(model: Any, inputs: Any, answers: np.ndarray) -> float:
@@ -103,28 +121,31 @@ def run_adding(config: ExperimentConfig) -> Iterator[dict[str, Any]]:
     test = adding_batch(TEST_SUMS, config.length, np.random.default_rng([config.seed, 1]))
     for name, network in config.networks.items():
         keras.utils.set_random_seed(config.seed)
-        model = adding_network(config, network)
+        yield {"network": name, "length": config.length, **_adding_row(config, name, network, test)}
 
-        def error(model: Any = model) -> float:
-            guesses = model.predict(test[0], batch_size=250, verbose=0)
-            return float(((guesses - test[1]) ** 2).mean())
 
-        started = time.perf_counter()
-        steps = train_network(
-            model,
-            lambda rng: adding_batch(config.batch_size, config.length, rng),
-            config,
-            network,
-            name,
-            lambda error=error: error() < SOLVED_ERROR,
-        )
-        yield {
-            "network": name,
-            "length": config.length,
-            "mean_squared_error": round(error(), 5),
-            "always_one": round(ALWAYS_ONE, 5),
-            **_costs(model, steps, started),
-        }
+def _adding_row(
+    config: ExperimentConfig, name: str, network: Network, test: tuple[np.ndarray, np.ndarray]
+) -> dict[str, Any]:
+    model = adding_network(config, network)
+
+    def batches(rng: np.random.Generator) -> tuple[Any, Any]:
+        return adding_batch(config.batch_size, config.length, rng)
+
+    def error() -> float:
+        guesses = model.predict(test[0], batch_size=250, verbose=0)
+        return float(((guesses - test[1]) ** 2).mean())
+
+    def solved() -> bool:
+        return error() < SOLVED_ERROR
+
+    started = time.perf_counter()
+    steps = train_network(model, batches, config, network, name, solved)
+    return {
+        "mean_squared_error": round(error(), 5),
+        "always_one": round(ALWAYS_ONE, 5),
+        **_costs(model, steps, started),
+    }
 
 
 def _costs(model: Any, steps: int, started: float) -> dict[str, Any]:
