@@ -11,7 +11,6 @@ written by us and read by both. Without --data-dir the text is the tests' own ge
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import resource
 import tempfile
