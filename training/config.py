@@ -2,6 +2,7 @@
 
 One file describes one published run, in these sections (see training/configs/*.yaml)::
 
+    extends    another config, whose keys this one changes (may be left out)
     name, description, seed
     data:      name of a data set, tokenizer kind, vocabulary size
     model:     class and its constructor arguments
@@ -93,7 +94,7 @@ def read_run_config(path: str | Path, changes: list[str] | None = None) -> RunCo
     Raises:
         ZooError: the file is missing or not YAML, or a key or a value is not understood.
     """
-    content = _read_yaml(_find(path))
+    content = _read_extended(path)
     if "experiment" in content:
         raise ZooError(f"{path} is an experiment, not a training run; use `zoo gradients {path}`")
     for change in changes or []:
@@ -101,6 +102,28 @@ def read_run_config(path: str | Path, changes: list[str] | None = None) -> RunCo
     if "class" not in content.get("model", {}):
         raise ZooError(f"{path}: model.class is missing; name a model class, as other configs do")
     return _build(RunConfig, content, str(path))
+
+
+def _read_extended(path: str | Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """A file's content over that of the config that it `extends`, if any."""
+    found = _find(path)
+    if found in extended:
+        raise ZooError(f"{path} extends itself; name another config behind `extends:`")
+    content = _read_yaml(found)
+    base = content.pop("extends", None)
+    if base is None:
+        return content
+    return _merged(_read_extended(str(base), (*extended, found)), content)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the changed keys, section by section."""
+    both = dict(base)
+    for key, value in changes.items():
+        old = both.get(key)
+        nested = isinstance(old, dict) and isinstance(value, dict)
+        both[key] = _merged(old, value) if nested else value
+    return both
 
 
 def _find(path: str | Path) -> Path:

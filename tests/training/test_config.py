@@ -66,3 +66,18 @@ def test_bad_changes_are_refused(write, change):
 def test_a_missing_file_names_the_known_configs():
     with pytest.raises(ZooError, match="lstm_tatoeba_en"):
         read_run_config("no_such_config")
+
+
+def test_a_config_extends_another(tmp_path):
+    extended = tmp_path / "deeper.yaml"
+    extended.write_text("extends: lstm_tatoeba_en\nname: deeper\nmodel:\n  num_layers: 2\n")
+    deeper, plain = read_run_config(extended), read_run_config("lstm_tatoeba_en")
+    assert deeper.model == {**plain.model, "num_layers": 2}
+    assert (deeper.name, deeper.training) == ("deeper", plain.training)
+
+
+def test_a_config_that_extends_itself_is_refused(tmp_path):
+    config = tmp_path / "loop.yaml"
+    config.write_text(f"extends: {config}\nname: loop\n")
+    with pytest.raises(ZooError, match="extends itself"):
+        read_run_config(config)
