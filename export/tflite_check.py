@@ -31,7 +31,7 @@ class Check:
     """How far a file is from its model.
 
     Attributes:
-        max_abs_diff: largest difference of a log-probability or score.
+        max_abs_diff: largest difference of a word's log-probability, and of a text's per word.
         words: how many words it was measured on.
         measures: name -> (model, file), such as perplexity and recall.
     """
@@ -129,7 +129,11 @@ class Pairs:
         self.file.log_prob += answered
         self.model.tokens += tokens
         self.file.tokens += tokens
-        self.differences.append(largest_difference(answered, expected))
+        self.add_text(expected, answered, tokens)
+
+    def add_text(self, expected: float, answered: float, tokens: int) -> None:
+        """A sum over so many tokens, whose rounding grows with their number."""
+        self.differences.append(largest_difference(answered, expected) / max(tokens, 1))
 
     def check(self) -> Check:
         model, file = self.model.values(), self.file.values()
@@ -171,7 +175,7 @@ def compare_translation(lite: Any, interpreter: Any, sentences: Rows) -> Check:
         answer = runners["translate_beam"](**feeds)
         same.append(until_end(answer["ids"][0]) == found)
         if same[-1]:
-            pairs.differences.append(largest_difference(answer["score"][0], score))
+            pairs.add_text(score, float(answer["score"][0]), len(found) + 1)
         state = runners["encode"](**feeds)
         source = lite.source(tf.constant(feeds["ids"]), tf.constant(feeds["length"]))
         own = model.call_compiled("encode", source)
