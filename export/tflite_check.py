@@ -114,9 +114,13 @@ class Pairs:
 
     def add(self, target: int, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
         """One next word: the model's distribution and the words that the file offers."""
+        self.add_recall(target, expected, answer)
+        self.add_offered(expected, answer)
+
+    def add_recall(self, target: int, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
+        """Whether each of the two offers the word."""
         self.model.add(target, likeliest_ids(expected))
         self.file.add(target, answer["ids"][0].tolist())
-        self.add_offered(expected, answer)
 
     def add_offered(self, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
         """The log-probabilities of the words that the file offers."""
@@ -182,12 +186,20 @@ def compare_translation(lite: Any, interpreter: Any, sentences: Rows) -> Check:
         for token, target in itertools.pairwise([BOS, *found, EOS]):
             token_id = np.array([token], np.int32)
             expected, own = model.step(token_id, own)
+            # From the file's own state: a decoder without input may amplify rounding for ever.
+            exact, _ = model.step(token_id, unprefixed(state))
             stepped = runners["decode_step"](token_id=token_id, **state)
-            pairs.add(target, np.asarray(expected)[0], stepped)
+            pairs.add_recall(target, np.asarray(expected)[0], stepped)
+            pairs.add_offered(np.asarray(exact)[0], stepped)
             state.update({n: v for n, v in stepped.items() if n.startswith("state_")})
     check = pairs.check()
     measures = {n: v for n, v in check.measures.items() if n != "perplexity"}
     return replace(check, measures={**measures, "same translation": (1.0, float(np.mean(same)))})
+
+
+def unprefixed(state: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:
+    """A file's state as the model takes it."""
+    return {name.removeprefix("state_"): tf.constant(v) for name, v in state.items()}
 
 
 def searched(lite: Any, feeds: dict[str, np.ndarray]) -> tuple[list[int], float]:
