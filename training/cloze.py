@@ -17,6 +17,7 @@ from keras import ops
 from training.batches import Batch, sentence_batches
 from training.config import RunConfig
 from training.language_modelling import make_tokenizer
+from training.softmax_loss import TrainingSoftmax
 from zoo.errors import ZooError
 from zoo.models.registry import model_class
 from zoo.text import BOS
@@ -39,6 +40,7 @@ class ClozeTask:
         options = {k: v for k, v in config.model.items() if k != "class"}
         keras.utils.set_random_seed(config.seed)
         self.model = model_class(config.model["class"])(self.tokenizer, **options)
+        self.softmax = TrainingSoftmax(config.training)
         encoded = (self.tokenizer.encode(text) for text in train)
         self.train = [ids for ids in encoded if ids]
         self.valid = [ids for ids in map(self.tokenizer.encode, corpus.valid) if ids]
@@ -65,7 +67,8 @@ class ClozeTask:
     ) -> tuple[Any, Any, None]:
         """Summed nats of the words at the counted positions, and their number."""
         hidden = self.model.features(batch["ids"], batch["blanks"], batch["mask"], training)
-        nats = self.model.summed_cross_entropy(hidden, batch["ids"], batch["weights"])
+        output = self.model.output_projection
+        nats = self.softmax.summed_nats(output, hidden, batch["ids"], batch["weights"])
         return nats, ops.sum(batch["weights"]), None
 
     def evaluate(self) -> dict[str, float]:

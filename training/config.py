@@ -65,6 +65,10 @@ class TrainingConfig:
     min_learning_rate: float = 1e-5
     stop_after: int = 4  # epochs without a better validation figure before stopping
     warmup_steps: int = 0  # the learning rate grows linearly over these first steps
+    schedule: str = "plateau"  # plateau (decay, patience) | cosine: falls to 0 over all epochs
+    softmax: str = "exact"  # exact | sampled: see training.softmax_loss
+    softmax_samples: int = 4096
+    softmax_dtype: str = "float32"  # float32 | bfloat16
     activation_l2: float = 0.0  # AWD-LSTM's activation regularisation
     slowness_l2: float = 0.0  # AWD-LSTM's temporal activation regularisation
     label_smoothing: float = 0.0
@@ -121,8 +125,9 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     both = dict(base)
     for key, value in changes.items():
         old = both.get(key)
-        nested = isinstance(old, dict) and isinstance(value, dict)
-        both[key] = _merged(old, value) if nested else value
+        if isinstance(old, dict) and isinstance(value, dict):
+            value = _merged(old, value)
+        both[key] = value
     return both
 
 

@@ -46,7 +46,8 @@ class Run:
         self.out = out
         self.directory = out.with_name(out.name + ".training")
         self.task = make_task(config, data_dir)
-        self.trainer = Trainer(self.task.model, self.task.loss, self.task.carried())
+        task = self.task
+        self.trainer = Trainer(task.model, task.loss, task.carried(), task.softmax)
         compile_trainer(self.trainer, config.training)
         self.trainer.optimizer.build(self.trainer.trainable_variables)
         averaging = config.training.optimizer.average
@@ -82,7 +83,7 @@ class Run:
         with self._evaluated_weights():
             figures = self.task.evaluate()
             figure = figures[self.task.figure]
-            rate = self.progress.learning_rate
+            rate = float(self.trainer.optimizer.learning_rate)
             goal = figure if self.task.lower_is_better else -figure
             if after_epoch(self.progress, goal, self.config.training):
                 self._save_preset(figures)
@@ -112,7 +113,7 @@ class Run:
 
     def _step(self, batch: dict[str, np.ndarray]) -> float:
         self.trainer.optimizer.learning_rate.assign(
-            learning_rate_at(self.progress, self.config.training)
+            learning_rate_at(self.progress, self.config.training, self.task.steps_per_epoch())
         )
         self.trainer.reset_metrics()
         loss = float(self.trainer.train_on_batch(batch))

@@ -12,6 +12,7 @@ from keras import ops
 
 from training.batches import Batch, encode_stream, sentence_batches, stream_batches
 from training.config import RunConfig
+from training.softmax_loss import TrainingSoftmax
 from zoo.errors import ZooError
 from zoo.models.registry import model_class
 from zoo.text import WordTokenizer
@@ -53,6 +54,7 @@ class LanguageModelTask:
         options = {k: v for k, v in config.model.items() if k != "class"}
         keras.utils.set_random_seed(config.seed)
         self.model = model_class(config.model["class"])(self.tokenizer, **options)
+        self.softmax = TrainingSoftmax(config.training)
         stream = config.training.stream
         self.is_stream = corpus.is_stream if stream is None else stream
         self.sentences = {
@@ -89,7 +91,8 @@ class LanguageModelTask:
     ) -> tuple[Any, Any, dict[str, Any] | None]:
         """Summed nats over the counted tokens, their number, and the state to carry on."""
         hidden, state = self.model.features(batch["inputs"], carried, training=training)
-        nats = self.model.summed_cross_entropy(hidden, batch["targets"], batch["weights"])
+        output = self.model.output_projection
+        nats = self.softmax.summed_nats(output, hidden, batch["targets"], batch["weights"])
         weight = ops.sum(batch["weights"])
         total = nats + weight * self.regularisation(hidden)
         return total, weight, state if carried is not None else None

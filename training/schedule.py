@@ -6,10 +6,14 @@ uninterrupted one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from training.config import TrainingConfig
+from zoo.errors import ZooError
+
+SCHEDULES = ("plateau", "cosine")
 
 
 @dataclass
@@ -47,6 +51,8 @@ def after_epoch(progress: Progress, figure: float, config: TrainingConfig) -> bo
 
 
 def _decay(progress: Progress, config: TrainingConfig) -> None:
+    if config.schedule == "cosine":
+        return
     scheduled = config.decay_every_epoch_from
     due = (
         progress.epoch >= scheduled
@@ -66,8 +72,18 @@ def averaging_due(progress: Progress, config: TrainingConfig) -> bool:
     return wanted and progress.since_best >= config.optimizer.average_after
 
 
-def learning_rate_at(progress: Progress, config: TrainingConfig) -> float:
-    """The step's learning rate: the schedule's, grown linearly during warm-up."""
-    if progress.steps >= config.warmup_steps:
+def learning_rate_at(progress: Progress, config: TrainingConfig, steps_per_epoch: int = 1) -> float:
+    """The step's learning rate: the schedule's, grown linearly during warm-up.
+
+    Raises:
+        ZooError: `config.schedule` is not one of SCHEDULES.
+    """
+    if config.schedule not in SCHEDULES:
+        raise ZooError(f"training.schedule={config.schedule!r}: use {' or '.join(SCHEDULES)}")
+    if progress.steps < config.warmup_steps:
+        return progress.learning_rate * (progress.steps + 1) / config.warmup_steps
+    if config.schedule == "plateau":
         return progress.learning_rate
-    return progress.learning_rate * (progress.steps + 1) / config.warmup_steps
+    whole = config.epochs * steps_per_epoch - config.warmup_steps
+    done = (progress.steps - config.warmup_steps) / max(whole, 1)
+    return progress.learning_rate * (1 + math.cos(math.pi * min(done, 1.0))) / 2

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from training.config import RunConfig
+from training.softmax_loss import TrainingSoftmax
 from zoo.errors import ZooError
 
 
@@ -20,6 +21,7 @@ class Task(Protocol):
     figure: str
     lower_is_better: bool
     licence: str
+    softmax: TrainingSoftmax
 
     def carried(self) -> dict[str, np.ndarray] | None: ...
     def batches(self, epoch: int) -> Iterator[dict[str, np.ndarray]]: ...

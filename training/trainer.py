@@ -36,14 +36,20 @@ class Trainer(keras.Model):
         model: the Keras model whose weights are trained.
         loss: the task's loss function.
         carried: initial values of the state carried between batches, or None.
-        l2_penalty: whether the model's own regularisation losses are added by Keras.
+        softmax: the layer that the loss draws samples with, if any: its seed is then part of the
+            trainer's state.
     """
 
     def __init__(
-        self, model: keras.Model, loss: LossFunction, carried: dict[str, np.ndarray] | None = None
+        self,
+        model: keras.Model,
+        loss: LossFunction,
+        carried: dict[str, np.ndarray] | None = None,
+        softmax: keras.layers.Layer | None = None,
     ) -> None:
         super().__init__(name="trainer")
         self.trained = model
+        self.softmax = softmax
         self.loss_function = loss
         self.initial = carried
         self.state_variables = {

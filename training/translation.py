@@ -22,8 +22,8 @@ from keras import ops
 from training.config import RunConfig
 from training.language_modelling import make_tokenizer
 from training.progress import tracked
+from training.softmax_loss import TrainingSoftmax
 from training.translation_batches import Batch, EncodedPairs, pair_batches
-from zoo import layers
 from zoo.errors import ZooError
 from zoo.metrics import bleu, perplexity
 from zoo.models.registry import model_class
@@ -59,6 +59,7 @@ class TranslationTask:
         target = trained_tokenizer(config, [pair.target for pair in train])
         keras.utils.set_random_seed(config.seed)
         self.model = model_class(config.model["class"])(source, target, **options)
+        self.softmax = TrainingSoftmax(config.training)
         self.pairs = encoded(self.model, train).within(config.data.max_length)
 
     def carried(self) -> None:
@@ -77,9 +78,7 @@ class TranslationTask:
         state = self.model.encode(batch["source"], training=training)
         hidden = self.model.features(state, batch["inputs"], training=training)
         output, weights = self.model.output_projection, batch["weights"]
-        total = layers.blocked_softmax_loss(
-            hidden, output.kernel, output.bias, batch["targets"], weights
-        )
+        total = self.softmax.summed_nats(output, hidden, batch["targets"], weights)
         smoothing = self.config.training.label_smoothing if training else 0.0
         if smoothing:
             total = total + smoothing * smoothing_term(output, hidden, batch["targets"], weights)

@@ -6,6 +6,7 @@ import pytest
 
 from training.config import OptimizerConfig, TrainingConfig
 from training.schedule import Progress, after_epoch, averaging_due, learning_rate_at
+from zoo.errors import ZooError
 
 
 def run(figures, config):
@@ -56,3 +57,18 @@ def test_averaging_comes_before_stopping():
 def test_warm_up_grows_linearly(steps, rate):
     progress = Progress(learning_rate=1.0, steps=steps)
     assert learning_rate_at(progress, TrainingConfig(warmup_steps=4)) == rate
+
+
+def test_cosine_falls_from_the_warm_up_to_zero_and_never_decays():
+    config = TrainingConfig(schedule="cosine", epochs=2, warmup_steps=2, stop_after=9)
+    rates = [learning_rate_at(Progress(1.0, steps=s), config, 5) for s in range(11)]
+    assert rates[:3] == [0.5, 1.0, 1.0]
+    assert rates[6] == pytest.approx(0.5)
+    assert rates[10] == pytest.approx(0.0)
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert run([3, 4, 5], config)[1] == [1.0, 1.0, 1.0]
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(ZooError, match="training.schedule='linear': use plateau or cosine"):
+        learning_rate_at(Progress(1.0), TrainingConfig(schedule="linear"))

@@ -1,27 +1,32 @@
-"""Sampled softmax: a cheaper training loss for a very large vocabulary (Jean et al. 2015).
+"""Sampled softmax: a cheaper training loss for a large vocabulary (Jean et al. 2015).
 
 The sum over the vocabulary in [7] is replaced by one over the target and S sampled words, each
-logit corrected by the expected number of times its word is sampled, Q(w):
+logit corrected by the probability Q(v) that its word is in the sample:
 
     s_v = h W_v + b_v − log Q(v)
     J = −log( exp(s_w) / (exp(s_w) + Σ_{v in sample, v ≠ w} exp(s_v)) )
 
-Words are sampled from the log-uniform distribution p(v) = log((v + 2)/(v + 1)) / log(V + 1), which
-suits a vocabulary sorted by falling frequency. For training only: evaluate with
-`blocked_softmax_cross_entropy`, which is exact.
+Q(v) = min(1, λ / (v + 1)), which suits a vocabulary sorted by falling frequency: the commonest
+words are always in, the others in turn. λ makes Σ Q(v) = S. The sample is systematic: with the
+words of Q < 1 in random order, their Q cumulated to C, and one u from [0, 1), it is the words at
+which C first passes u, u + 1, u + 2, ... So it has S different words, each with probability Q(v)
+exactly, and with S = V the loss is the exact one. (In a fixed order the same words would always
+meet in a sample, and the loss would favour some.) For training only: evaluate with
+`blocked_softmax_cross_entropy`.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
 
 Tensor = Any
+NEARLY_ALWAYS = 0.999  # Q above it counts as 1, so that rounding cannot draw a word twice
 
 
 def sampled_softmax_cross_entropy(
@@ -40,7 +45,8 @@ def sampled_softmax_cross_entropy(
         kernel: W `[features, vocabulary]`, words sorted by falling frequency.
         bias: b `[vocabulary]`, or None.
         targets: int `[...]`.
-        samples: S, words sampled in each call (shared by all tokens, with replacement).
+        samples: S, different words sampled in each call, shared by all tokens; the whole
+            vocabulary where it is smaller.
         weights: `[...]` factors of the result, or None.
         seed: an int or a `keras.random.SeedGenerator`; a fixed int draws the same words each time.
 
@@ -56,39 +62,67 @@ def sampled_softmax_cross_entropy(
         >>> sampled_softmax_cross_entropy(h, W, None, np.array([1, 2, 3]), samples=5, seed=1).shape
         TensorShape([3])
     """
-    if samples < 1:
-        raise ZooError(f"samples must be at least 1, got {samples!r}")
     hidden, kernel = ops.convert_to_tensor(hidden), ops.convert_to_tensor(kernel)
     vocabulary = kernel.shape[1]
     bias = ops.zeros((vocabulary,), kernel.dtype) if bias is None else ops.convert_to_tensor(bias)
     rows = ops.reshape(hidden, (-1, hidden.shape[-1]))  # [tokens, features]
     words = ops.reshape(ops.cast(targets, "int32"), (-1,))  # [tokens]
-    drawn = log_uniform_words(samples, vocabulary, seed)  # [samples]
-    chosen = ops.concatenate([words, drawn], axis=0)
-    columns = ops.take(kernel, chosen, axis=1)  # [features, tokens + samples]
-    offset = ops.take(bias, chosen) - ops.cast(
-        log_expected(chosen, samples, vocabulary), bias.dtype
-    )
-    count = ops.shape(rows)[0]
-    true = ops.sum(rows * ops.transpose(columns[:, :count]), axis=1) + offset[:count]
-    others = ops.matmul(rows, columns[:, count:]) + offset[count:]  # [tokens, samples]
+    shares = inclusion_probabilities(samples, vocabulary)
+    drawn = systematic_sample(shares, seed)  # [samples]
+    by_word = ops.transpose(kernel)  # [vocabulary, features]: a word's vector lies together
+    own, others = ops.take(by_word, words, axis=0), ops.take(by_word, drawn, axis=0)
+    offset = ops.cast(bias, "float32") - np.log(shares).astype("float32")  # [vocabulary]
+    true = ops.sum(_wide(rows) * _wide(own), axis=1) + ops.take(offset, words)
+    others = _wide(ops.matmul(rows, ops.transpose(others))) + ops.take(offset, drawn)
     accidental = ops.expand_dims(words, 1) == ops.expand_dims(drawn, 0)
-    others = ops.where(accidental, ops.full_like(others, -1e30), others)
+    others = ops.where(accidental, ops.full_like(others, -1e30), others)  # [tokens, samples]
     logits = ops.concatenate([ops.expand_dims(true, 1), others], axis=1)
-    nats = ops.logsumexp(ops.cast(logits, "float32"), axis=1) - ops.cast(true, "float32")
-    nats = ops.reshape(nats, ops.shape(targets))
+    nats = ops.reshape(ops.logsumexp(logits, axis=1) - true, ops.shape(targets))
     return nats if weights is None else nats * ops.cast(weights, nats.dtype)
 
 
-def log_uniform_words(samples: int, vocabulary: int, seed: Any = None) -> Tensor:
-    """`samples` words from the log-uniform distribution over `vocabulary`: int32 `[samples]`."""
-    uniform = keras.random.uniform((samples,), seed=seed)
-    words = ops.cast(ops.floor(ops.exp(uniform * math.log(vocabulary + 1))), "int32") - 1
-    return ops.clip(words, 0, vocabulary - 1)
+def inclusion_probabilities(samples: int, vocabulary: int) -> np.ndarray:
+    """Q of every word, `[vocabulary]` float64, summing to `samples` (at most `vocabulary`).
+
+    Raises:
+        ZooError: samples below 1.
+    """
+    if samples < 1:
+        raise ZooError(f"samples must be at least 1, got {samples!r}")
+    samples = min(samples, vocabulary)
+    falling = 1.0 / (np.arange(vocabulary) + 1.0)
+    always = 0  # so many of the commonest words have Q = 1
+    while True:
+        rest = falling[always:]
+        scaled = rest * ((samples - always) / rest.sum()) if len(rest) else rest
+        too_large = int((scaled > NEARLY_ALWAYS).sum())
+        if not too_large:
+            return np.concatenate([np.ones(always), scaled])
+        always += too_large
 
 
-def log_expected(words: Tensor, samples: int, vocabulary: int) -> Tensor:
-    """log Q(w): how often each word is expected in a sample."""
-    w = ops.cast(words, "float32")
-    probability = ops.log((w + 2) / (w + 1)) / math.log(vocabulary + 1)
-    return ops.log(samples * probability)
+def systematic_sample(shares: np.ndarray, seed: Any = None) -> Tensor:
+    """Different words, each with its probability in `shares`: int32 `[sum of shares]`.
+
+    Args:
+        shares: as `inclusion_probabilities` gives them, those of 1 first.
+        seed: an int or a `keras.random.SeedGenerator`.
+    """
+    always = int((shares == 1).sum())
+    count = round(float(shares.sum())) - always
+    head = ops.arange(always, dtype="int32")
+    if not count:
+        return head
+    rest = ops.arange(always, len(shares), dtype="int32")
+    order = keras.random.shuffle(rest, seed=seed)
+    probability = ops.take(ops.convert_to_tensor(shares.astype("float32")), order)
+    passed = ops.cumsum(probability)  # its last entry may be rounded: the last word takes the rest
+    other = seed + 1 if isinstance(seed, int) else seed  # u must not depend on the order
+    points = keras.random.uniform((), seed=other) + ops.arange(count, dtype="float32")
+    places = ops.searchsorted(passed[:-1], points, side="right")
+    return ops.concatenate([head, ops.take(order, places)])
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Sums are taken in float32 whatever the products' width."""
+    return ops.cast(x, "float32")

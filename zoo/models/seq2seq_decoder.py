@@ -15,7 +15,7 @@ from keras import ops
 
 from zoo import layers
 from zoo.layers.recurrence import scan
-from zoo.models.seq2seq_encoder import Encoder
+from zoo.models.seq2seq_encoder import Encoder, word_vectors
 from zoo.models.seq2seq_levels import Level, SplitProjection, recurrence_only
 
 Tensor = Any
@@ -40,8 +40,8 @@ class Decoder(keras.layers.Layer):
         context_sizes = [encoder.output_size] if self.fed or attending else []
         self.embedding: Any = None
         if self.fed:
-            self.embedding = layers.EmbeddingDropout(
-                vocabulary_size, word_sizes[0], rate=settings["word_dropout"], name="embedding"
+            self.embedding = word_vectors(
+                vocabulary_size, word_sizes[0], settings["word_dropout"], settings["tied"]
             )
             self.embedding.build()
         self.levels = [

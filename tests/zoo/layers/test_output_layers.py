@@ -14,7 +14,7 @@ from zoo.layers import (
     blocked_softmax_loss,
     sampled_softmax_cross_entropy,
 )
-from zoo.layers.sampled_softmax import log_expected, log_uniform_words
+from zoo.layers.sampled_softmax import inclusion_probabilities, systematic_sample
 
 RNG = np.random.default_rng(0)
 HIDDEN = tf.constant(RNG.normal(size=(3, 7, 5)))
@@ -109,27 +109,49 @@ def test_block_rows_must_be_positive():
         blocked_softmax_loss(HIDDEN, KERNEL, BIAS, TARGETS, block_rows=0)
 
 
-def test_sampled_softmax_expectations():
-    words = log_uniform_words(200_000, 20, seed=3).numpy()
-    counts = np.bincount(words, minlength=20)
-    expected = np.exp(log_expected(np.arange(20), 200_000, 20))
-    np.testing.assert_allclose(counts, expected, rtol=0.1)
-    np.testing.assert_allclose(expected.sum(), 200_000, rtol=1e-5)
+@pytest.mark.parametrize(("samples", "vocabulary"), [(1, 7), (4, 20), (19, 20), (20, 20), (99, 20)])
+def test_a_sample_has_different_words_each_with_its_probability(samples, vocabulary):
+    shares = inclusion_probabilities(samples, vocabulary)
+    assert shares.sum() == pytest.approx(min(samples, vocabulary))
+    assert ((shares > 0) & (shares <= 1)).all()
+    draws = [systematic_sample(shares, seed).numpy() for seed in range(400)]
+    assert all(len(set(words.tolist())) == min(samples, vocabulary) for words in draws)
+    counts = np.bincount(np.concatenate(draws), minlength=vocabulary)
+    np.testing.assert_allclose(counts / 400, shares, atol=0.1)
 
 
-def test_sampled_softmax_approaches_the_exact_loss():
-    hidden, kernel = tf.cast(HIDDEN, "float32"), tf.cast(KERNEL, "float32")
-    sampled = sampled_softmax_cross_entropy(
-        hidden, kernel, tf.cast(BIAS, "float32"), TARGETS, samples=20_000, seed=1
-    )
-    # With ever more samples Σ exp(s) tends to the sum over the other words plus the target's own
-    # exp(s − log Q), which vanishes against it; compare what is left.
-    logits = HIDDEN.numpy() @ KERNEL.numpy() + BIAS.numpy()
-    target = np.take_along_axis(logits, TARGETS[..., None], -1)[..., 0]
-    others = np.log(np.exp(logits).sum(-1) - np.exp(target))
-    own = target - log_expected(TARGETS.reshape(-1), 20_000, 11).numpy().reshape(3, 7)
-    want = np.logaddexp(others, own) - own
-    np.testing.assert_allclose(sampled, want, atol=0.1)
+def test_a_large_sample_has_different_words():
+    words = systematic_sample(inclusion_probabilities(4096, 33_278), 1).numpy()
+    assert len(set(words.tolist())) == 4096
+
+
+def test_sampling_the_whole_vocabulary_is_exact():
+    sampled = sampled_softmax_cross_entropy(HIDDEN, KERNEL, BIAS, TARGETS, samples=11)
+    want = exact_nats(HIDDEN.numpy(), KERNEL.numpy(), BIAS.numpy())
+    np.testing.assert_allclose(sampled, want, atol=1e-5)
+
+
+def test_sampled_softmax_learns_the_distribution():
+    """The minimum of the expected loss is the true distribution, though no step sees all words."""
+    rng = np.random.default_rng(0)
+    words = 30
+    truth = 1.0 / np.arange(2, words + 2)
+    truth /= truth.sum()
+    one, kernel = tf.ones((2000, 1)), tf.Variable(tf.zeros((1, words)))
+    seed, optimizer = keras.random.SeedGenerator(1), keras.optimizers.Adam(0.05)
+
+    @tf.function
+    def gradient(targets):
+        with tf.GradientTape() as tape:
+            nats = sampled_softmax_cross_entropy(one, kernel, None, targets, 15, seed=seed)
+            loss = tf.reduce_mean(nats)
+        return tape.gradient(loss, kernel)
+
+    for rate in [0.05] * 150 + [0.01] * 150 + [0.002] * 150:
+        targets = rng.choice(words, 2000, p=truth).astype("int32")
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply([gradient(targets)], [kernel])
+    np.testing.assert_allclose(tf.nn.softmax(kernel)[0], truth, rtol=0.1, atol=0.004)
 
 
 def test_adaptive_softmax_is_a_distribution_and_its_loss_exact():

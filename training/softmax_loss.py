@@ -1,0 +1,62 @@
+"""What the training loss sums over: the whole vocabulary exactly, or a sample of it.
+
+Evaluation is exact always; these settings (`training.softmax*`) only make a step cheaper:
+
+    softmax: exact       every word's logit, in blocks of rows                            [7][8]
+    softmax: sampled     the target's and `softmax_samples` sampled words' (Jean et al. 2015)
+    softmax_dtype        bfloat16: the products over the vocabulary at half the width, twice as
+                         fast on processors that have them; sums and weights stay float32
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from training.config import TrainingConfig
+from zoo import layers
+from zoo.errors import ZooError
+
+Tensor = Any
+KINDS = ("exact", "sampled")
+DTYPES = ("float32", "bfloat16")
+
+
+class TrainingSoftmax(keras.layers.Layer):
+    """Summed cross entropy of a batch, as a run's config wants it.
+
+    Args:
+        config: `softmax`, `softmax_samples` and `softmax_dtype` are read.
+
+    Raises:
+        ZooError: a setting that is not one of KINDS and DTYPES.
+    """
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__(name="training_softmax", dtype=checked_dtype(config))
+        if config.softmax not in KINDS:
+            raise ZooError(f"training.softmax={config.softmax!r}: use {' or '.join(KINDS)}")
+        self.samples = config.softmax_samples if config.softmax == "sampled" else None
+        # A layer for its seed's sake: a checkpoint then holds it.
+        self.seed = keras.random.SeedGenerator() if self.samples else None
+        self.built = True
+
+    def summed_nats(self, output: Any, hidden: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Σ weight · (−log p(target)) in nats over hidden vectors [..., features]."""
+        hidden, kernel = (ops.cast(x, self.compute_dtype) for x in (hidden, output.kernel))
+        if self.samples is None:
+            return layers.blocked_softmax_loss(hidden, kernel, output.bias, targets, weights)
+        nats = layers.sampled_softmax_cross_entropy(
+            hidden, kernel, output.bias, targets, self.samples, weights, self.seed
+        )
+        return ops.sum(nats)
+
+
+def checked_dtype(config: TrainingConfig) -> str:
+    """`softmax_dtype`, refused unless it is known."""
+    if config.softmax_dtype not in DTYPES:
+        given = config.softmax_dtype
+        raise ZooError(f"training.softmax_dtype={given!r}: use {' or '.join(DTYPES)}")
+    return config.softmax_dtype
