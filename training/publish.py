@@ -8,7 +8,6 @@ Every figure is measured here on the float16 weights that are shipped, never typ
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,8 @@ from training.cards import card_text
 from training.config import CONFIGS, RunConfig, read_run_config
 from training.datasets import load
 from training.evaluate import evaluate, recorded
+from training.run_records import keep_curve
 from zoo.presets import store
-
-LOGS = Path(__file__).parent / "logs"
 
 
 def publish(name: str, run: Path, data_dir: str | None, target: Path | None = None) -> Path:
@@ -56,14 +54,6 @@ def preset_info(config: RunConfig, corpus: Any, rows: list[dict[str, Any]]) -> d
         "metrics": recorded(rows),
         "train_command": f"zoo train {config.name}",
     }
-
-
-def keep_curve(name: str, run: Path) -> None:
-    """The run's log of epochs, beside the configs."""
-    curve = run.with_name(run.name + ".training") / "log.csv"
-    if curve.is_file():
-        LOGS.mkdir(exist_ok=True)
-        shutil.copyfile(curve, LOGS / f"{name}.csv")
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ python -m training.results --record NAME --run DIR --data-dir DIR
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import zoo
+from training.run_records import read_records, record, training_seconds
 from zoo.errors import ZooError
 from zoo.presets.store import shipped_presets
 from zoo.text.vocabulary import write_atomically
@@ -22,30 +22,26 @@ from zoo.text.vocabulary import write_atomically
 START, END = "<!-- presets: python -m training.results --write -->", "<!-- /presets -->"
 ROOT = Path(__file__).parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "results.md"
-RECORDS = Path(__file__).parent / "records"
 INTRODUCTION = """\
 # Results
 
 Made by `python -m training.results --write` from the presets' own config.json and from
 training/records/. Each figure can be had again by the command in its row; DIR is the folder of the
 corpora. `<eos>` and `<unk>` are counted in every perplexity; `tokens` and `unknown` say how many.
+`training` is the time of the steps alone, on two cores of an AMD EPYC that did other work as well;
+the curves are training/logs/*.csv.
 """
 
 
 def presets_table() -> str:
     """A Markdown table of the shipped presets: one a line."""
-    lines = ["| preset | what | parameters | size | test figures |", "|---|---|---|---|---|"]
+    rows = []
     for name, info in zoo.list_presets().items():
         size = sum(path.stat().st_size for path in shipped_presets()[name].rglob("*")) / 1e6
-        cells = (
-            f"`{name}`",
-            info.description,
-            f"{info.parameters:,}",
-            f"{size:.1f} MB",
-            figures(info.metrics),
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        parameters = f"{info.parameters:,}"
+        cells = (f"`{name}`", info.description, parameters, f"{size:.1f} MB", figures(info.metrics))
+        rows.append(cells)
+    return table(("preset", "what", "parameters", "size", "test figures"), rows)
 
 
 def figures(metrics: dict[str, Any]) -> str:
@@ -72,50 +68,42 @@ def with_table(readme: str, table: str) -> str:
     return f"{before}{START}\n{table}\n{END}{after}"
 
 
-def record(name: str, run: Path, data_dir: str | None) -> Path:
-    """Measure a kept run on its corpus's test split and write training/records/NAME.json."""
-    from training.config import CONFIGS, read_run_config
-    from training.datasets import load
-    from training.evaluate import evaluate, recorded
-
-    config = read_run_config(CONFIGS / f"{name}.yaml")
-    model = zoo.load(run)
-    rows = list(evaluate(model, load(config.data.name, data_dir), "test"))
-    content = {
-        "description": config.description,
-        "data": config.data.name,
-        "parameters": model.parameter_count(),
-        "metrics": recorded(rows),
-    }
-    RECORDS.mkdir(exist_ok=True)
-    path = RECORDS / f"{name}.json"
-    write_atomically(path, json.dumps(content, indent=1) + "\n")
-    return path
+COLUMNS = ("run", "what", "parameters", "test figures", "training", "command")
 
 
-def results() -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Corpus, whether shipped, and the cells of each run."""
+def results() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Corpus and the cells of each run."""
     for name, info in zoo.list_presets().items():
-        command = f"zoo evaluate {name} --data {info.data} --data-dir DIR"
+        command = f"`zoo evaluate {name} --data {info.data} --data-dir DIR`"
         cells = (f"`{name}`", info.description, f"{info.parameters:,}", figures(info.metrics))
-        yield info.data, name, (*cells, f"`{command}`")
-    for path in sorted(RECORDS.glob("*.json")):
-        kept, name = json.loads(path.read_text(encoding="utf-8")), path.stem
-        train = f"zoo train training/configs/{name}.yaml --data-dir DIR --out runs/{name}"
-        command = f"zoo evaluate runs/{name} --data {kept['data']} --data-dir DIR"
+        yield info.data, (*cells, minutes(name), command)
+    for name, kept in read_records().items():
+        train = f"`zoo train {name} --data-dir DIR --out runs/{name}`"
+        command = f"`zoo evaluate runs/{name} --data {kept['data']} --data-dir DIR`"
         cells = (name, kept["description"], f"{kept['parameters']:,}", figures(kept["metrics"]))
-        yield kept["data"], name, (*cells, f"`{train}`, `{command}`")
+        yield kept["data"], (*cells, minutes(name), f"{train}, {command}")
+
+
+def minutes(name: str) -> str:
+    """How long a run took; counting takes no time worth a figure."""
+    seconds = training_seconds(name)
+    return "" if seconds is None else f"{seconds / 60:.0f} min"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as Markdown."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def page() -> str:
     """docs/results.md: a table a corpus."""
-    tables: dict[str, list[str]] = {}
-    for data, _, cells in results():
-        head = ["| run | what | parameters | test figures | command |", "|---|---|---|---|---|"]
-        tables.setdefault(data, head).append("| " + " | ".join(cells) + " |")
+    rows: dict[str, list[tuple[str, ...]]] = {}
+    for data, cells in results():
+        rows.setdefault(data, []).append(cells)
     parts = [INTRODUCTION]
-    for data, lines in sorted(tables.items()):
-        parts += [f"## {data}\n", "\n".join(lines) + "\n"]
+    for data, cells_of_all in sorted(rows.items()):
+        parts += [f"## {data}\n", table(COLUMNS, cells_of_all) + "\n"]
     return "\n".join(parts)
 
 

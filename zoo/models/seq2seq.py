@@ -34,6 +34,7 @@ What the equations leave open, and how it is settled here:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -73,6 +74,9 @@ class Seq2Seq(Translator, KerasModel):
             `readout_units`, or without it `units`, equal to `embedding_dim`).
         dropout: on word vectors, between layers and before the softmax, one mask for all steps.
         word_dropout: whole words of source and target, for a whole sentence.
+        word_scale: standard deviation of the word vectors at the start; None for Keras's ±0.05,
+            with which a translation model needs several times the steps before the source has
+            any say. 1 does well, for tied vectors 0.1.
         max_source_length: longer sources are cut to their first so many tokens.
         max_target_length: longer translations are not tried.
         length_alpha: the search's length normalisation where a call gives none; 0 for none.
@@ -106,6 +110,7 @@ class Seq2Seq(Translator, KerasModel):
         tied: bool = False,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
+        word_scale: float | None = None,
         max_source_length: int = 100,
         max_target_length: int = 100,
         length_alpha: float = 0.0,
@@ -129,6 +134,7 @@ class Seq2Seq(Translator, KerasModel):
             tied=tied,
             dropout=dropout,
             word_dropout=word_dropout,
+            word_scale=word_scale,
             max_source_length=max_source_length,
             max_target_length=max_target_length,
             length_alpha=length_alpha,
@@ -282,6 +288,9 @@ def checked_settings(**settings: Any) -> dict[str, Any]:
         raise ZooError(f"attention={settings['attention']!r}: use 'bahdanau' or None")
     if settings["readout_units"] is not None:
         settings["readout_units"] = positive("readout_units", settings["readout_units"])
+    scale = settings["word_scale"]
+    if scale is not None and not 0 < scale < math.inf:
+        raise ZooError(f"word_scale={scale!r}: give a standard deviation above 0, or None")
     if settings["tied"] and not settings["feed_context"]:
         raise ZooError("tied=True without feed_context=True: there are no target word vectors")
     return settings

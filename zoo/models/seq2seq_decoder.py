@@ -40,9 +40,7 @@ class Decoder(keras.layers.Layer):
         context_sizes = [encoder.output_size] if self.fed or attending else []
         self.embedding: Any = None
         if self.fed:
-            self.embedding = word_vectors(
-                vocabulary_size, word_sizes[0], settings["word_dropout"], settings["tied"]
-            )
+            self.embedding = word_vectors(vocabulary_size, settings)
             self.embedding.build()
         self.levels = [
             self._level(i, settings, encoder, [*word_sizes, *context_sizes])

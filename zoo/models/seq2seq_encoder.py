@@ -27,7 +27,7 @@ class Encoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.both = settings["bidirectional_encoder"]
         width = settings["embedding_dim"]
-        self.embedding = word_vectors(vocabulary_size, width, settings["word_dropout"])
+        self.embedding = word_vectors(vocabulary_size, settings)
         self.embedding.build()
         self.recurrent_layers = []
         for i in range(settings["num_layers"]):
@@ -97,16 +97,14 @@ class Encoder(keras.layers.Layer):
         return self.dropouts[-1](x, training=training), context, states
 
 
-def word_vectors(
-    vocabulary_size: int, width: int, dropout: float, tied: bool = False
-) -> layers.EmbeddingDropout:
-    """Word vectors that start as large as a recurrence can use.
-
-    Keras's own ±0.05 leaves every gate near its bias: a translation model then needs several times
-    the steps before the source has any say. Tied vectors are also the output's matrix, whose logits
-    must start small.
-    """
-    start = keras.initializers.RandomNormal(stddev=0.1 if tied else 1.0)
+def word_vectors(vocabulary_size: int, settings: dict[str, Any]) -> layers.EmbeddingDropout:
+    """Word vectors with the settings' size, dropout and scale at the start."""
+    scale = settings["word_scale"]
+    start = "uniform" if scale is None else keras.initializers.RandomNormal(stddev=scale)
     return layers.EmbeddingDropout(
-        vocabulary_size, width, rate=dropout, embeddings_initializer=start, name="embedding"
+        vocabulary_size,
+        settings["embedding_dim"],
+        rate=settings["word_dropout"],
+        embeddings_initializer=start,
+        name="embedding",
     )

@@ -270,8 +270,15 @@ def test_half_precision_stays_close():
         ({"tied": True}, "feed_context"),
         ({"units": 0}, "units=0"),
         ({"num_layers": 1.5}, "num_layers=1.5"),
+        ({"word_scale": 0.0}, "word_scale=0.0: give a standard deviation"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):
     with pytest.raises(ZooError, match=message):
         translator(**settings)
+
+
+def test_word_vectors_start_at_the_scale_asked_for():
+    model = translator(**I_II, word_scale=2.0, embedding_dim=64)
+    for half in (model.encoder, model.decoder):
+        assert np.std(half.embedding.embeddings) == pytest.approx(2.0, rel=0.2)
