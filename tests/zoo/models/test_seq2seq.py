@@ -279,6 +279,6 @@ def test_bad_settings_are_refused(settings, message):
 
 
 def test_word_vectors_start_at_the_scale_asked_for():
-    model = translator(**I_II, word_scale=2.0, embedding_dim=64)
+    model = Seq2Seq(*tokenizers(), **I_II, word_scale=2.0, embedding_dim=64, units=4)
     for half in (model.encoder, model.decoder):
         assert np.std(half.embedding.embeddings) == pytest.approx(2.0, rel=0.2)
