@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from training.config import RunConfig
 
 PROMPTS = ("I would like to", "Where is the", "The stock market")
 BLANKS = ("the ___ is small", "I ___ like to go", "The stock ___ fell today")
+GERMAN = (
+    "Wo ist der Bahnhof?",
+    "Ich habe keine Zeit.",
+    "Das ist mein Buch.",
+    "Obwohl es den ganzen Tag geregnet hat, sind wir am Abend noch spazieren gegangen.",
+    "Die Bundesbank senkte den Leitzins.",
+)
+ENGLISH = (
+    "Where is the station?",
+    "I don't have time.",
+    "This is my book.",
+    "Although it had rained all day, we went for a walk in the evening.",
+    "The central bank lowered its key rate.",
+)
+_PAIRS = (
+    "The corpus is short, everyday sentences with translations by volunteers. Long sentences, "
+    "names, numbers and technical words outside the vocabulary are translated badly or copied."
+)
 LIMITS = {
     "tatoeba_en": (
         "The corpus is short, everyday, mostly correct English, written by volunteers for "
@@ -16,10 +35,8 @@ LIMITS = {
         "lower case, and a word outside the vocabulary is <unk>. The sentences were not screened: "
         "what the model finds likely is what was written, stereotypes among it."
     ),
-    "tatoeba_de_en": (
-        "The corpus is short, everyday sentences with translations by volunteers. Long sentences, "
-        "names, numbers and technical words outside the vocabulary are translated badly or copied."
-    ),
+    "tatoeba_de_en": _PAIRS,
+    "tatoeba_en_de": _PAIRS,
     "wikitext2": (
         "The corpus is good and featured articles of the English Wikipedia of 2016, tokenised, "
         "with rare words replaced by <unk>: encyclopedic prose, not conversation."
@@ -50,7 +67,7 @@ def card_text(
         f"Trained on `{config.data.name}`. {corpus.attribution}. The weights are under the "
         f"corpus's licence, {corpus.licence}.",
         "## Examples",
-        examples(model),
+        examples(model, ENGLISH if config.data.name.endswith("_en_de") else GERMAN),
         "## Limits",
         LIMITS.get(config.data.name, "See the corpus's own description."),
         "## Training",
@@ -71,16 +88,14 @@ def figures_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def examples(model: Any) -> str:
+def examples(model: Any, sources: Sequence[str] = GERMAN) -> str:
     """What the model answers to fixed questions, the last one outside its subject."""
     if hasattr(model, "next_words"):
         return _listed(PROMPTS, model.next_words(list(PROMPTS), k=5))
     if hasattr(model, "fill"):
         return _listed(BLANKS, model.fill(list(BLANKS), k=5))
-    texts = ["Wo ist der Bahnhof?", "Ich habe keine Zeit.", "Die Bundesbank senkte den Leitzins."]
-    return "\n".join(
-        f"- {text} → {best[0][0]}" for text, best in zip(texts, model.translate(texts), strict=True)
-    )
+    answers = zip(sources, model.translate(list(sources)), strict=True)
+    return "\n".join(f"- {source} → {best[0][0]}" for source, best in answers)
 
 
 def _listed(questions: tuple[str, ...], answers: list[list[tuple[str, float]]]) -> str:

@@ -19,7 +19,7 @@ from zoo.errors import ZooError
 from zoo.presets.store import shipped_presets
 from zoo.text.vocabulary import write_atomically
 
-START, END = "<!-- presets: python -m training.results --write -->", "<!-- /presets -->"
+MARKS = ("<!-- presets: python -m training.results --write -->", "<!-- /presets -->")
 ROOT = Path(__file__).parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "results.md"
 INTRODUCTION = """\
@@ -59,13 +59,13 @@ def figure(key: str, value: float | None) -> str:
     return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.2f}"
 
 
-def with_table(readme: str, table: str) -> str:
-    """The README's text with the table between its marks."""
-    before, start, rest = readme.partition(START)
-    _, end, after = rest.partition(END)
+def with_table(page: str, table: str, marks: tuple[str, str] = MARKS) -> str:
+    """A page's text with the table between its marks."""
+    before, start, rest = page.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not start or not end:
-        raise ZooError(f"README.md lacks the marks {START} and {END}")
-    return f"{before}{START}\n{table}\n{END}{after}"
+        raise ZooError(f"the page lacks the marks {marks[0]} and {marks[1]}")
+    return f"{before}{start}\n{table}\n{end}{after}"
 
 
 COLUMNS = ("run", "what", "parameters", "test figures", "training", "command")
