@@ -9,12 +9,17 @@ Example:
 
 from __future__ import annotations
 
-from zoo import decoding, layers, metrics, models, text
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from zoo._version import __version__
-from zoo.decoding import Beam, Greedy, Sample, TopK, TopP
 from zoo.errors import ZooError
-from zoo.models.registry import load
-from zoo.presets.store import PresetInfo, list_presets
+
+if TYPE_CHECKING:
+    from zoo import decoding, layers, metrics, models, text
+    from zoo.decoding import Beam, Greedy, Sample, TopK, TopP
+    from zoo.models.registry import load
+    from zoo.presets.store import PresetInfo, list_presets
 
 __all__ = [
     "Beam",
@@ -33,3 +38,26 @@ __all__ = [
     "models",
     "text",
 ]
+
+# Names are looked up when they are used, so that `zoo --help` need not wait for TensorFlow.
+_PACKAGES = ("decoding", "layers", "metrics", "models", "text")
+_HOMES = {
+    **dict.fromkeys(("Beam", "Greedy", "Sample", "TopK", "TopP"), "zoo.decoding"),
+    "load": "zoo.models.registry",
+    **dict.fromkeys(("PresetInfo", "list_presets"), "zoo.presets.store"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A name of `__all__` from where it is defined, once."""
+    if name in _PACKAGES:
+        return importlib.import_module(f"zoo.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

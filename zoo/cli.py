@@ -12,10 +12,21 @@ import json
 import math
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from zoo._version import __version__
+from zoo.cli_show import (
+    show_gradients,
+    show_plain,
+    show_preset,
+    show_rank,
+    show_score,
+    show_translations,
+    show_words,
+)
 from zoo.errors import ZooError
 
 LANGUAGE_PRESET = "lstm_tatoeba_en"
@@ -35,12 +46,14 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["serve"]:  # its flags are tensorflow_model_server's, not argparse's
         return int(importlib.import_module("serving.server").run(words[1:]))
     options = build_parser().parse_args(words)
     try:
+        if options.verb is not list_verb:
+            import_quietly("keras")
         for row in options.verb(options):
             print_row(row, options)
         return 0
@@ -59,6 +72,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         print(f"zoo {options.name}: {reason[:500]} (ZOO_TRACEBACK=1 shows where)", file=sys.stderr)
         return 1
+
+
+def import_quietly(module: str) -> None:
+    """Import what imports TensorFlow without the lines it writes about itself.
+
+    Some of them come before it looks at TF_CPP_MIN_LOG_LEVEL, so the stream itself is held. A user
+    who set that to less than 3 sees them, and so does anyone for whom the import fails.
+    """
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] < "3":
+        importlib.import_module(module)
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            importlib.import_module(module)
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def print_row(row: dict[str, Any], options: argparse.Namespace) -> None:
@@ -205,67 +242,19 @@ def forwarded(module: str, function: str) -> Callable[[argparse.Namespace], Rows
     return verb
 
 
-def show_words(row: dict[str, Any]) -> str:
-    lines = [f"  {w['probability']:.4f}  {w['word']}" for w in row["words"]]
-    return "\n".join([row["text"] or "(empty text)", *lines])
-
-
-def show_score(row: dict[str, Any]) -> str:
-    return (
-        f"{row['log_prob']:10.3f} nats  perplexity {row['perplexity']:.2f}  "
-        f"({row['tokens']} tokens with <eos>, {row['oov']} unknown)  {row['text']}"
-    )
-
-
-def show_rank(row: dict[str, Any]) -> str:
-    return f"{row['rank']:3d}  {row['log_prob']:10.3f}  {row['text']}"
-
-
-def show_translations(row: dict[str, Any]) -> str:
-    lines = [f"  {t['score']:8.3f}  {t['text']}" for t in row["translations"]]
-    return "\n".join([row["text"], *lines])
-
-
-def show_preset(row: dict[str, Any]) -> str:
-    figures = ", ".join(f"{k} {'infinite' if v is None else v}" for k, v in row["metrics"].items())
-    return (
-        f"{row['name']}: {row['description']} "
-        f"[{row['parameters']:,} parameters; {row['data']}; {row['licence']}; {figures}]"
-    )
-
-
-def show_plain(row: dict[str, Any]) -> str:
-    return "  ".join(f"{key}={value}" for key, value in row.items())
-
-
-def show_gradients(row: dict[str, Any]) -> str:
-    """A layer's report in four lines; other rows (experiments, pictures) as they are."""
-    if "layer" not in row:
-        return show_plain({key: v for key, v in row.items() if key != "norms"})
-    distances = [d for d in (1, 2, 5, 10, 20, 30) if d < len(row["norms"])]
-
-    def line(title: str, values: list[float]) -> str:
-        return f"  {title:22}" + "".join(f"{values[d]:11.3g}" for d in distances)
-
-    return "\n".join(
-        [
-            f"{row['layer']} ({row['cell']}, {row['units']} units): {row['verdict']}",
-            f"  {'steps back':22}" + "".join(f"{d:11d}" for d in distances),
-            line("norm of ds_t/ds_k", row["norms"]),
-            line("bound [16]", row["bounds"]),
-            line("part of dE/dW [14]", row["contributions"]),
-            f"  largest singular value of W {row['largest_singular_value']:.4g}; norm under 1 % "
-            + ("at no distance here" if (n := row["memory_length"]) is None else f"from {n} on"),
-        ]
-    )
+def export_verb(options: argparse.Namespace) -> Rows:
+    """The texts of --data are training's to read and export's to compare on."""
+    corpus = None
+    if options.data is not None:
+        datasets = importlib.import_module("training.datasets")
+        corpus = datasets.load(options.data, options.data_dir)
+    yield from importlib.import_module("export.cli").export(options, corpus)
 
 
 def build_parser() -> Parser:
     """The command line, verb by verb (see docs/cli.md or `zoo VERB --help`)."""
-    import zoo
-
     parser = Parser(prog="zoo", description="Recurrent language and translation models.")
-    parser.add_argument("--version", action="version", version=f"zoo {zoo.__version__}")
+    parser.add_argument("--version", action="version", version=f"zoo {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
     _reading_verbs(verbs)
     _working_verbs(verbs)
@@ -345,12 +334,14 @@ def _working_verbs(verbs: Any) -> None:
     evaluate.add_argument("--data", required=True, help="a data set's name or a text file")
     evaluate.add_argument("--split", default="test", choices=["train", "valid", "test"])
     evaluate.add_argument("--data-dir", help="folder with the corpora")
-    export = _verb(verbs, "export", forwarded("export.cli", "export"), show_plain, "export a model")
+    export = _verb(verbs, "export", export_verb, show_plain, "export a model")
     export.add_argument("model", metavar="PRESET_OR_DIR")
     export.add_argument("--format", default="saved_model", choices=["saved_model", "tflite"])
     export.add_argument("--out", required=True, help="where to write")
     quantizations = ["none", "float16", "dynamic", "int8"]
     export.add_argument("--quantize", default="none", choices=quantizations)
+    export.add_argument("--data", help="compare a .tflite file on a data set's or file's texts")
+    export.add_argument("--data-dir", help="folder with the corpora")
     gradients = _verb(
         verbs,
         "gradients",

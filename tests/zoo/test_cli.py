@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.helpers.models import language_model
-from zoo.cli import main
+from zoo.cli import import_quietly, main
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +142,36 @@ def test_unexpected_errors_exit_with_1(monkeypatch, zoo_json):
 
 
 def test_the_installed_command_works_from_anywhere(preset, tmp_path):
-    """In a fresh process, from another folder, with only the answer on stdout."""
+    """In a fresh process, from another folder, with only the answer; TensorFlow says nothing."""
     command = [sys.executable, "-m", "zoo.cli", "next", "the cat", "--json", "--preset", preset]
     path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, env={**os.environ, "PYTHONPATH": path},
-        check=True,
-    )  # fmt: skip
+        command, cwd=tmp_path, capture_output=True, env=environment, check=True, text=True
+    )
     assert json.loads(done.stdout)["text"] == "the cat"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["export", "--help"], ["list", "--json"]])
+def test_help_does_not_wait_for_tensorflow(arguments):
+    program = (
+        "import sys; from zoo.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: assert not {'tensorflow', 'keras'} & set(sys.modules), 'imported'"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout
+
+
+def test_a_failing_import_is_not_silent(monkeypatch, tmp_path, capfd):
+    (tmp_path / "broken_module.py").write_text(
+        "import os\nos.write(2, b'the reason')\nraise OSError('no library')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    with pytest.raises(OSError, match="no library"):
+        import_quietly("broken_module")
+    assert capfd.readouterr().err == "the reason"

@@ -1,0 +1,60 @@
+"""How the `zoo` command shows a row to a reader; `--json` prints the row itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def show_words(row: dict[str, Any]) -> str:
+    lines = [f"  {w['probability']:.4f}  {w['word']}" for w in row["words"]]
+    return "\n".join([row["text"] or "(empty text)", *lines])
+
+
+def show_score(row: dict[str, Any]) -> str:
+    return (
+        f"{row['log_prob']:10.3f} nats  perplexity {row['perplexity']:.2f}  "
+        f"({row['tokens']} tokens with <eos>, {row['oov']} unknown)  {row['text']}"
+    )
+
+
+def show_rank(row: dict[str, Any]) -> str:
+    return f"{row['rank']:3d}  {row['log_prob']:10.3f}  {row['text']}"
+
+
+def show_translations(row: dict[str, Any]) -> str:
+    lines = [f"  {t['score']:8.3f}  {t['text']}" for t in row["translations"]]
+    return "\n".join([row["text"], *lines])
+
+
+def show_preset(row: dict[str, Any]) -> str:
+    figures = ", ".join(f"{k} {'infinite' if v is None else v}" for k, v in row["metrics"].items())
+    return (
+        f"{row['name']}: {row['description']} "
+        f"[{row['parameters']:,} parameters; {row['data']}; {row['licence']}; {figures}]"
+    )
+
+
+def show_plain(row: dict[str, Any]) -> str:
+    return "  ".join(f"{key}={value}" for key, value in row.items())
+
+
+def show_gradients(row: dict[str, Any]) -> str:
+    """A layer's report in four lines; other rows (experiments, pictures) as they are."""
+    if "layer" not in row:
+        return show_plain({key: v for key, v in row.items() if key != "norms"})
+    distances = [d for d in (1, 2, 5, 10, 20, 30) if d < len(row["norms"])]
+
+    def line(title: str, values: list[float]) -> str:
+        return f"  {title:22}" + "".join(f"{values[d]:11.3g}" for d in distances)
+
+    return "\n".join(
+        [
+            f"{row['layer']} ({row['cell']}, {row['units']} units): {row['verdict']}",
+            f"  {'steps back':22}" + "".join(f"{d:11d}" for d in distances),
+            line("norm of ds_t/ds_k", row["norms"]),
+            line("bound [16]", row["bounds"]),
+            line("part of dE/dW [14]", row["contributions"]),
+            f"  largest singular value of W {row['largest_singular_value']:.4g}; norm under 1 % "
+            + ("at no distance here" if (n := row["memory_length"]) is None else f"from {n} on"),
+        ]
+    )
