@@ -165,12 +165,13 @@ def is_lowercase(model: Any) -> bool:
 
 
 def translated(model: Any, texts: Sequence[str], beam: int) -> list[str]:
-    """The best translation of each text."""
+    """The best translation of each text, without marks of lost words: they are no translation."""
     starts = range(0, len(texts), EVALUATION_CHUNK)
     answers: list[str] = []
     for start in tracked(starts, "translating", len(starts)):
         chunk = texts[start : start + EVALUATION_CHUNK]
-        answers += [best[0][0] if best else "" for best in model.translate(chunk, beam=beam)]
+        found = model.translate(chunk, beam=beam, mark_lost=False)
+        answers += [best[0][0] if best else "" for best in found]
     return answers
 
 
@@ -193,7 +194,7 @@ def evaluate_translation(
     result = bleu(translations, references_of(sources), lowercase=is_lowercase(model))
     nats, tokens, unknown = reference_nats(model, pairs)
     counts = {"tokens": tokens, "oov": unknown}
-    how = f"beam {beam}, length_alpha {model.settings['length_alpha']}"
+    how = f"beam {beam}, length_alpha {model.settings['length_alpha']}, lost words not marked"
     yield {
         "metric": "bleu",
         "value": result.score,

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +27,7 @@ SPECIALS = (PAD, UNK, BOS, EOS)
 BATCH = 64
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """A sentence's score: natural-log probability, counted tokens (with `<eos>`), unknown words."""
 
     log_prob: float

@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,7 +30,12 @@ from zoo.models.language_model import (
 )
 from zoo.ngrams import corpus, estimation, query, read_arpa, write_arpa
 from zoo.ngrams.counts import NGramCounts, checked_order
-from zoo.ngrams.sentences import contexts_of, sentence_log_probs, unseen_event
+from zoo.ngrams.sentences import (
+    SentenceScorer,
+    contexts_of,
+    sentence_log_probs,
+    unseen_event,
+)
 from zoo.ngrams.tables import NGramTables
 from zoo.ngrams.top import TopWords
 from zoo.text import EOS, PAD, UNK, load_tokenizer
@@ -204,22 +210,23 @@ class NGramLanguageModel(LanguageModel):
         return sentence_log_probs(self.tables, np.asarray(flat, np.int32))
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        ids = corpus.encode_corpus(self.tokenizer, checked_texts(texts))
-        if not len(ids):
+        texts = checked_texts(texts)
+        if not texts:
             return []
-        log_probs = sentence_log_probs(self.tables, ids)
-        ends = np.flatnonzero(ids == EOS)
-        tokens = np.diff(ends, prepend=-1)
-        unknown = np.add.reduceat(ids == UNK, ends - tokens + 1, dtype=np.int64)
+        log_probs, tokens, unknown = self.scorer(texts)
         if np.isneginf(log_probs).any():
-            self._warn_of_zeros(ids, log_probs)
-        return [
-            Score(*row)
-            for row in zip(log_probs.tolist(), tokens.tolist(), unknown.tolist(), strict=True)
-        ]
+            self._warn_of_zeros(texts, log_probs)
+        rows = zip(log_probs.tolist(), tokens.tolist(), unknown.tolist(), strict=True)
+        return list(map(Score._make, rows))
 
-    def _warn_of_zeros(self, ids: np.ndarray, log_probs: np.ndarray) -> None:
-        context, word = unseen_event(self.tables, ids, log_probs)
+    @cached_property
+    def scorer(self) -> SentenceScorer:
+        """Scores sentences in bulk; `scorer.make_index()` prepares for very many."""
+        return SentenceScorer(self.tables, self.tokenizer)
+
+    def _warn_of_zeros(self, texts: Sequence[str], log_probs: np.ndarray) -> None:
+        ids = corpus.encode_corpus(self.tokenizer, [texts[int(np.isneginf(log_probs).argmax())]])
+        context, word = unseen_event(self.tables, ids)
         names = self.tokenizer.vocabulary
         LOGGER.warning(
             "%d of %d sentences have probability 0: the corpus never has %r after %r; %s",

@@ -75,6 +75,7 @@ class Translator:
         length_alpha: float | None = None,
         rescore: Any = None,
         rescore_weight: float = 0.3,
+        mark_lost: bool = True,
     ) -> list[list[tuple[str, float]]]:
         """The best translations of each text, best first, with their scores.
 
@@ -92,6 +93,8 @@ class Translator:
             rescore: a language model of the target language that re-ranks the search's `beam`
                 best: score = (log P(y | x) + rescore_weight · log P(y)) / lp(n).
             rescore_weight: weight of the language model.
+            mark_lost: list the unknown source words that no `<unk>` stands for, in brackets. They
+                are for a reader; BLEU is measured without.
 
         Example:
             >>> import zoo
@@ -106,7 +109,8 @@ class Translator:
         listed = beam if rescore is not None else n_best
         answers = []
         for text, found in zip(texts, self.search(texts, beam, listed, alpha), strict=True):
-            pairs = list(zip(self.readable(text, [h.ids for h in found]), found, strict=True))
+            readable = self.readable(text, [h.ids for h in found], mark_lost)
+            pairs = list(zip(readable, found, strict=True))
             scored = [(translation, h.score) for translation, h in pairs]
             if rescore is not None:
                 scored = rescored(pairs, rescore, rescore_weight, alpha)
@@ -240,7 +244,9 @@ class Translator:
         tokens = tokens[:limit]
         return tokens[::-1] if self.settings["reverse_source"] else tokens
 
-    def readable(self, text: str, translations: Sequence[Sequence[int]]) -> list[str]:
+    def readable(
+        self, text: str, translations: Sequence[Sequence[int]], mark_lost: bool = True
+    ) -> list[str]:
         """Translations given as ids in words, with the source's unknown words in their places."""
         texts = [self.target_tokenizer.decode(ids) for ids in translations]
         row = self.source_row(text)
@@ -255,6 +261,7 @@ class Translator:
                 [i == UNK for i in row[:-1]],
                 None if attention is None else attention[k][np.array(ids) == UNK],
                 backwards,
+                mark_lost,
             )
             for k, (translation, ids) in enumerate(zip(texts, translations, strict=True))
         ]

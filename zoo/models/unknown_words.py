@@ -22,6 +22,7 @@ def with_source_words(
     unknown: Sequence[bool],
     attention: np.ndarray | None,
     backwards: bool,
+    mark_lost: bool = True,
 ) -> str:
     """A translation with source words in place of each `<unk>`, and those left over in brackets.
 
@@ -32,6 +33,7 @@ def with_source_words(
         attention: [number of `<unk>`, source] attention where each `<unk>` was written, the
             source's `<eos>` in the last column; None for a model without attention.
         backwards: whether the encoder's order is the reverse of the text's.
+        mark_lost: whether the words left over are listed.
 
     Example:
         >>> german, unknown = ["ich", "bin", "zaphod"], [False, False, True]
@@ -47,6 +49,8 @@ def with_source_words(
     places = chosen_places(len(pieces) - 1, len(tokens), in_text, attention)
     copies = [MARK if place is None else tokens[place] for place in places]
     text = "".join(part for pair in zip(pieces, [*copies, ""], strict=True) for part in pair)
+    if not mark_lost:
+        return text
     left = [tokens[p] for p in in_text if p not in places and is_word(tokens[p])]
     return " ".join([*([text] if text else []), *[f"[{word}]" for word in left]])
 

@@ -38,3 +38,8 @@ def test_lost_punctuation_is_not_worth_a_mark():
 
 def test_pieces_of_words_lose_their_mark():
     assert with_source_words("a<unk>", ["a", "##漢"], [False, True], None, False) == "a漢"
+
+
+def test_marks_can_be_left_out():
+    texts = [with_source_words("hi", ["x"], [True], None, False, mark) for mark in (True, False)]
+    assert texts == ["hi [x]", "hi"]
