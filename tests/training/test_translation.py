@@ -18,7 +18,7 @@ from zoo.errors import ZooError
 from zoo.text import BOS, EOS, PAD
 
 LETTERS = list("abcdefg")
-EPOCHS = 12
+EPOCHS = 6
 
 
 def reversed_copies(count: int, seed: int) -> list[Pair]:
@@ -42,7 +42,7 @@ def toy_config(**model) -> RunConfig:
             batch_size=32,
             stop_after=20,
             patience=20,
-            optimizer=OptimizerConfig(learning_rate=0.005, clip_norm=5.0),
+            optimizer=OptimizerConfig(learning_rate=0.01, clip_norm=5.0),
             options={"valid_pairs": 40},
         ),
     )
