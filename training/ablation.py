@@ -26,6 +26,7 @@ STEPS = {
     "i_iv": "+ IV, bidirectional encoder",
     "i_v": "+ V, reversed source: all five",
     "attention": "all five and attention",
+    "subword": "all five, attention with a readout, 5,000 subwords a side",
 }
 
 
