@@ -5,15 +5,21 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from flatbuffers import flexbuffers
 from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.lite.python import schema_py_generated
 
 from serving import signatures, tensors
 from serving.errors import Code, ServingError, deadline_exceeded
 from serving.loader import LoadOptions, Servable
 from serving.signatures import Signature
+
+SEPARATOR = "\0"
+STORED_SIGNATURES = b"signature_defs_metadata"
 
 
 def load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
@@ -29,7 +35,7 @@ class TFLiteRunner:
         with open(path, "rb") as file:
             self._content = file.read()
         first = self._interpreter()
-        self.signatures = _signatures(first)
+        self.signatures = _signatures(first, self._content)
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._free.put(first)
         for _ in range(max(1, count) - 1):
@@ -76,30 +82,85 @@ class TFLiteRunner:
             self._free.get()
 
 
-def _signatures(interpreter: Any) -> dict[str, Signature]:
-    """Signatures whose tensors are named `SIGNATURE/ALIAS`, or `TENSOR` without signatures."""
+def _signatures(interpreter: Any, content: bytes) -> dict[str, Signature]:
+    """The signatures of a model: its own, those stored beside it, or one of all its tensors."""
     listed = interpreter.get_signature_list()
-    if not listed:
-        inputs = {d["name"].removesuffix(":0"): d for d in interpreter.get_input_details()}
-        outputs = {d["name"].removesuffix(":0"): d for d in interpreter.get_output_details()}
-        return {signatures.DEFAULT: _signature(signatures.DEFAULT, "", inputs, outputs)}
-    table = {}
-    for key in listed:
-        runner = interpreter.get_signature_runner(key)
-        table[key] = _signature(
-            key, f"{key}/", runner.get_input_details(), runner.get_output_details()
-        )
+    table = {key: _own(interpreter, key) for key in listed}
+    if not table:
+        inputs, outputs = _tensors(interpreter)
+        stored = _stored_definitions(content)
+        table = {key: _stored(key, stored[key], inputs, outputs) for key in stored}
+        if not table:
+            table[signatures.DEFAULT] = _signature(signatures.DEFAULT, inputs, outputs)
     if signatures.DEFAULT not in table and len(table) == 1:
         (key,) = table
         table[signatures.DEFAULT] = table[key]
     return table
 
 
-def _signature(key: str, prefix: str, inputs: Any, outputs: Any) -> Signature:
+def _own(interpreter: Any, key: str) -> Signature:
+    """A signature that the interpreter runs by name: its tensors are told apart by KEY\\0ALIAS."""
+    runner = interpreter.get_signature_runner(key)
+    found = _signature(key, runner.get_input_details(), runner.get_output_details())
+    by_key = {
+        kind: {
+            alias: replace(slot, tensor=f"{key}{SEPARATOR}{alias}")
+            for alias, slot in getattr(found, kind).items()
+        }
+        for kind in ("inputs", "outputs")
+    }
+    return replace(found, **by_key)
+
+
+def _tensors(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Input and output details by the tensors' names."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return {_plain(d["name"]): d for d in inputs}, {_plain(d["name"]): d for d in outputs}
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix(":0")
+
+
+def _stored_definitions(content: bytes) -> dict[str, Any]:
+    """SignatureDefs that TensorFlow's older tools keep in a metadata buffer of the model."""
+    model = schema_py_generated.Model.GetRootAsModel(content, 0)
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        if entry.Name() == STORED_SIGNATURES:
+            data = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+            table = flexbuffers.GetRoot(data).AsMap
+            return {
+                key: meta_graph_pb2.SignatureDef.FromString(table[key].AsStringBytes)
+                for key in (item.AsKey for item in table.Keys)
+            }
+    return {}
+
+
+def _stored(key: str, definition: Any, inputs: Any, outputs: Any) -> Signature:
+    """A stored SignatureDef, its tensors checked against the model's and named as there."""
+    found = signatures.from_definition(key, definition)
+    slots = {}
+    for kind, details in (("inputs", inputs), ("outputs", outputs)):
+        slots[kind] = {
+            alias: replace(slot, tensor=_plain(slot.tensor))
+            for alias, slot in getattr(found, kind).items()
+        }
+        for slot in slots[kind].values():
+            if slot.tensor not in details:
+                raise ServingError(
+                    Code.INVALID_ARGUMENT,
+                    f"signature {key} names tensor {slot.tensor}, which is not among the "
+                    f"model's {kind}: {', '.join(details)}",
+                )
+    return replace(found, **slots)
+
+
+def _signature(key: str, inputs: Any, outputs: Any) -> Signature:
     definition = meta_graph_pb2.SignatureDef(method_name=signatures.PREDICT_METHOD)
     for details, infos in ((inputs, definition.inputs), (outputs, definition.outputs)):
         for alias, detail in details.items():
-            infos[alias].name = f"{prefix}{alias}"
+            infos[alias].name = _plain(detail["name"])
             infos[alias].dtype = _dtype(detail["dtype"])
             for size in detail["shape_signature"]:
                 infos[alias].tensor_shape.dim.add(size=int(size))
@@ -113,18 +174,17 @@ def _dtype(kind: Any) -> int:
 
 
 def _invoke(interpreter: Any, feeds: Any, arrays: Any, fetches: Any) -> list[Any]:
-    prefix, has_signature, _ = feeds[0].rpartition("/") if feeds else ("", "", "")
+    key, has_signature, _ = fetches[0].partition(SEPARATOR) if fetches else ("", "", "")
     if has_signature:
-        runner = interpreter.get_signature_runner(prefix)
-        named = {f.rpartition("/")[2]: a for f, a in zip(feeds, arrays, strict=True)}
+        runner = interpreter.get_signature_runner(key)
+        named = {f.partition(SEPARATOR)[2]: a for f, a in zip(feeds, arrays, strict=True)}
         outputs = runner(**named)
-        return [np.copy(outputs[fetch.rpartition("/")[2]]) for fetch in fetches]
-    inputs = {d["name"].removesuffix(":0"): d["index"] for d in interpreter.get_input_details()}
+        return [np.copy(outputs[fetch.partition(SEPARATOR)[2]]) for fetch in fetches]
+    inputs, outputs = _tensors(interpreter)
     for feed, array in zip(feeds, arrays, strict=True):
-        interpreter.resize_tensor_input(inputs[feed], array.shape)
+        interpreter.resize_tensor_input(inputs[feed]["index"], array.shape)
     interpreter.allocate_tensors()
     for feed, array in zip(feeds, arrays, strict=True):
-        interpreter.set_tensor(inputs[feed], array)
+        interpreter.set_tensor(inputs[feed]["index"], array)
     interpreter.invoke()
-    details = {d["name"].removesuffix(":0"): d["index"] for d in interpreter.get_output_details()}
-    return [interpreter.get_tensor(details[fetch]) for fetch in fetches]
+    return [interpreter.get_tensor(outputs[fetch]["index"]) for fetch in fetches]
