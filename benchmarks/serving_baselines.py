@@ -63,32 +63,10 @@ def run_fastapi(port: int, models: dict[str, str]) -> None:
 
 def run_litserve(port: int, models: dict[str, str]) -> None:
     """LitServe with its own dynamic batching, one endpoint and one worker for the first model."""
-    import litserve
+    from benchmarks import serving_litserve
 
     name, path = next(iter(models.items()))
-
-    class Api(litserve.LitAPI):
-        def setup(self, device: Any) -> None:
-            self.signature = load(path)
-
-        def decode_request(self, request: dict[str, Any]) -> str:
-            return request["instances"][0]
-
-        def batch(self, inputs: list[str]) -> list[str]:
-            return inputs
-
-        def unbatch(self, output: list[Any]) -> list[Any]:
-            return output
-
-        def predict(self, texts: list[str]) -> list[dict[str, Any]]:
-            return answer(self.signature, texts)
-
-        def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
-            return {"predictions": [output]}
-
-    api = Api(max_batch_size=32, batch_timeout=0.001, api_path=f"/v1/models/{name}:predict")
-    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1)
-    server.run(host="127.0.0.1", port=port, generate_client_file=False, log_level="error")
+    serving_litserve.run(port, name, path)
 
 
 def main() -> None:
