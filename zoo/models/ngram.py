@@ -38,7 +38,7 @@ from zoo.ngrams.sentences import (
 )
 from zoo.ngrams.tables import NGramTables
 from zoo.ngrams.top import TopWords
-from zoo.text import EOS, PAD, UNK, load_tokenizer
+from zoo.text import EOS, PAD, load_tokenizer
 from zoo.text.tokenizer import Tokenizer
 from zoo.text.word_tokenizer import WordTokenizer
 

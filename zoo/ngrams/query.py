@@ -7,6 +7,7 @@ batch needs no branches. A follower is found by binary search in its context's s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from zoo.ngrams.tables import NGramTables
 from zoo.text import BOS, PAD
 
+Find = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
 STEPS = 3  # of binary search between two looks at which searches have ended
 
 
@@ -47,32 +49,37 @@ def find(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray) -
     return place
 
 
-def stream_log_probs(tables: NGramTables, stream: np.ndarray) -> np.ndarray:
+def stream_log_probs(
+    tables: NGramTables, stream: np.ndarray, look: Find | None = None
+) -> np.ndarray:
     """log P of each id of sentences `<bos> w_1 ... w_n <eos>` one after another.
 
     Args:
+        look: finds n-grams as `find` does; `zoo.ngrams.index` has a faster one for much text.
         stream: [n] ids. Nothing is looked up across sentences, as no n-gram has `<eos>` in front
             or `<bos>` behind.
 
     Returns:
         [n] float32; what stands at `<bos>` is without meaning.
     """
-    nodes = stream.astype(np.int64)
-    values = tables.levels[0].log_prob[stream].astype(np.float32)
+    values = tables.levels[0].log_prob.take(stream).astype(np.float32)
     at = np.arange(1, len(stream))  # positions whose context of k words was seen
-    contexts = nodes[:-1]
+    contexts = stream[:-1].astype(np.int64)
     for k in range(1, tables.order):
         level, above = tables.levels[k - 1], tables.levels[k]
-        found = find(tables, k, contexts, stream[at])
-        hit = found != above.missing
-        values[at] += level.backoff[contexts]
-        values[at[hit]] = above.log_prob[found[hit]]
+        words = stream.take(at)
+        found = look(k, contexts, words) if look else find(tables, k, contexts, words)
+        is_hit = found != above.missing
+        hit, missed = np.flatnonzero(is_hit), np.flatnonzero(~is_hit)
+        found, seen = found.take(hit), at.take(hit)
+        values[at.take(missed)] += level.backoff.take(contexts.take(missed))
+        values[seen] = above.log_prob.take(found)
         if tables.missing_backoff:
             unseen = _words_before(stream) >= k
             unseen[at] = False
             values[unseen] += tables.missing_backoff
-        inside = hit & (at + 1 < len(stream))
-        at, contexts = at[inside] + 1, found[inside]
+        inside = len(seen) - bool(len(seen) and seen[-1] == len(stream) - 1)
+        at, contexts = seen[:inside] + 1, found[:inside]
     return values
 
 

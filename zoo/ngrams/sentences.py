@@ -2,18 +2,77 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from zoo.ngrams import query
+from zoo.ngrams.corpus import Encoder
 from zoo.ngrams.counts import stream_of
+from zoo.ngrams.index import PAYS_AFTER, finder
 from zoo.ngrams.tables import NGramTables
-from zoo.text import BOS, EOS, PAD
+from zoo.text import BOS, EOS, PAD, UNK, Tokenizer
+
+CHUNK = 500  # sentences at a time at least: fewer do not pay for a thread
+CPUS = os.cpu_count() or 1
+Scores = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def sentence_log_probs(tables: NGramTables, ids: np.ndarray) -> np.ndarray:
+class SentenceScorer:
+    """Scores sentences in chunks on all processors; makes a hash index once that pays.
+
+    Args:
+        tables: the model.
+        tokenizer: gives the ids.
+    """
+
+    def __init__(self, tables: NGramTables, tokenizer: Tokenizer) -> None:
+        self.tables = tables
+        self.encode = Encoder(tokenizer)
+        self.tokens = 0  # scored so far
+        self.find: query.Find | None = None
+
+    def make_index(self) -> None:
+        """Make the index now; it stays in memory with the scorer."""
+        if self.find is None:
+            self.find = finder(self.tables)
+
+    def __call__(self, texts: Sequence[str]) -> Scores:
+        """Log-probabilities [sentences], tokens with `<eos>`, and unknown words."""
+        if self.tokens > PAYS_AFTER * self.tables.entries:
+            self.make_index()
+        size = max(CHUNK, -(-len(texts) // (2 * CPUS)))
+        chunks = [texts[i : i + size] for i in range(0, len(texts), size)]
+        columns = zip(*in_parallel(self._chunk, chunks), strict=True)
+        log_probs, tokens, unknown = (np.concatenate(column) for column in columns)
+        self.tokens += int(tokens.sum())
+        return log_probs, tokens, unknown
+
+    def _chunk(self, texts: Sequence[str]) -> Scores:
+        ids = self.encode(texts)
+        ends = np.flatnonzero(ids == EOS)
+        tokens = np.diff(ends, prepend=-1)
+        unknown = np.add.reduceat(ids == UNK, ends - tokens + 1, dtype=np.int64)
+        return sentence_log_probs(self.tables, ids, self.find), tokens, unknown
+
+
+def in_parallel(function: Callable, items: Sequence) -> list:
+    """`function` of each item, on threads where there are several: NumPy and Polars let go."""
+    workers = min(CPUS, len(items))
+    if workers < 2:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(workers) as threads:
+        return list(threads.map(function, items))
+
+
+def sentence_log_probs(
+    tables: NGramTables, ids: np.ndarray, look: query.Find | None = None
+) -> np.ndarray:
     """Each sentence's log-probability, `<eos>` included; [sentences] float64."""
     stream = stream_of(ids)
-    values = query.stream_log_probs(tables, stream).astype(np.float64)
+    values = query.stream_log_probs(tables, stream, look).astype(np.float64)
     starts = np.flatnonzero(stream == BOS)
     values[starts] = 0.0
     return np.add.reduceat(values, starts)
@@ -29,14 +88,9 @@ def contexts_of(ids: np.ndarray, order: int) -> np.ndarray:
     return np.where(columns < 0, PAD, words).astype(np.int32)
 
 
-def unseen_event(
-    tables: NGramTables, ids: np.ndarray, log_probs: np.ndarray
-) -> tuple[list[int], int]:
-    """The context and the word of the first event of probability 0."""
-    ends = np.flatnonzero(ids == EOS)
-    sentence = int(np.isneginf(log_probs).argmax())
-    start = int(ends[sentence - 1]) + 1 if sentence else 0
-    stream = stream_of(ids[start : ends[sentence] + 1])
+def unseen_event(tables: NGramTables, ids: np.ndarray) -> tuple[list[int], int]:
+    """The context and the word of the first event of probability 0 in a sentence."""
+    stream = stream_of(ids)
     values = query.stream_log_probs(tables, stream)
     place = int(np.isneginf(values[1:]).argmax()) + 1
     context = stream[max(0, place + 1 - tables.order) : place]

@@ -136,7 +136,7 @@ def _mapped(path: Path) -> np.ndarray:
         raise ZooError(f"{path} is damaged ({reason}); save the preset again") from None
     if values.ndim != 1 or values.dtype.kind not in "uif":
         raise ZooError(f"{path} holds {values.dtype} {values.shape}: not a table of this model")
-    return values
+    return np.asarray(values)  # still mapped, but a look-up is cheaper than through np.memmap
 
 
 def _check(tables: NGramTables, folder: Path) -> None:
