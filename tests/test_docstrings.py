@@ -54,3 +54,11 @@ def test_the_page_of_results_is_the_records_own():
     from training.results import PAGE, page
 
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_the_ablation_is_the_records_own():
+    from training.ablation import MARKS, PAGE, ablation_table
+    from training.results import with_table
+
+    text = PAGE.read_text(encoding="utf-8")
+    assert with_table(text, ablation_table(), MARKS) == text
