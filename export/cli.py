@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import zoo
 from zoo.errors import ZooError
 
+DRAWN = 1_000  # sentences of a corpus: enough for the words that are compared and measured
 
-def export(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Rows with path, bytes, signatures and max_abs_diff."""
+
+def export(options: argparse.Namespace, corpus: Any = None) -> Iterator[dict[str, Any]]:
+    """Rows with path, bytes, signatures and max_abs_diff.
+
+    Args:
+        options: model, format, out and quantize.
+        corpus: lists `train` and `test` of texts; what a `.tflite` file is compared on is drawn
+            from `test`, and what "int8" measures activations on from `train`.
+    """
     model = zoo.load(options.model)
     if options.format == "saved_model":
         from export import saved_model
@@ -24,8 +32,13 @@ def export(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     else:
         from export import tflite
 
-        texts = lines_of(getattr(options, "text", None))
-        report = tflite.export(model, options.out, quantize=options.quantize, texts=texts)
+        report = tflite.export(
+            model,
+            options.out,
+            quantize=options.quantize,
+            texts=drawn(corpus, "test", model),
+            calibration=drawn(corpus, "train", model),
+        )
         print(f"file against model: {report.check}", file=sys.stderr)
     yield {
         "path": str(report.path),
@@ -35,11 +48,14 @@ def export(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     }
 
 
-def lines_of(path: str | None) -> list[str] | None:
-    """The lines of a text file to compare a file on; None without one."""
-    if path is None:
+def drawn(corpus: Any, split: str, model: Any) -> list[Any] | None:
+    """Texts of one split, drawn by chance and the same each time; None without a corpus."""
+    if corpus is None:
         return None
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZooError(f"cannot read {path}: {error}") from None
+    texts = list(getattr(corpus, split))
+    if not texts:
+        raise ZooError(f"split {split!r} of the data is empty; give texts to compare on")
+    if isinstance(texts[0], str) == hasattr(model, "translate"):
+        kind = "sentences" if isinstance(texts[0], str) else "sentence pairs"
+        raise ZooError(f"the data are {kind}, which a {type(model).__name__} cannot be tested on")
+    return random.Random(f"{split} 1").sample(texts, min(DRAWN, len(texts)))

@@ -1,7 +1,7 @@
 """The tokenizer of a `.tflite` file, from the rules that travel inside it: standard library only.
 
 The Unicode tables come from the file, so the ids do not depend on the Unicode version of whoever
-runs this. The same rules in words are in docs/on-device.md.
+runs this. The same rules in words are in docs/device.md.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ class Characters:
     """Classes and folds of code points.
 
     Args:
-        content: characters.json: `classes`, runs [first, last] a class; `folds`, runs
-            [first, last, every, added].
+        content: characters.json: `classes`, for each the steps to the first and the last code
+            point of each run; `folds`, runs [first, last, every, added].
     """
 
     def __init__(self, content: dict[str, Any]) -> None:
-        runs = [(*run, name) for name, found in content["classes"].items() for run in found]
-        self.runs = sorted(runs)
+        self.runs = sorted(
+            (first, last, name)
+            for name, steps in content["classes"].items()
+            for first, last in pairs(itertools.accumulate(steps))
+        )
         self.starts = [run[0] for run in self.runs]
         self.folds = {
             point: point + added
@@ -52,6 +55,12 @@ class Characters:
     def straight(self, text: str) -> str:
         """Straight apostrophes alone, for vocabularies that keep capitals."""
         return text.replace("\u2019", "'")
+
+
+def pairs(numbers: Iterable[int]) -> Iterable[tuple[int, int]]:
+    """Numbers two by two."""
+    rest = iter(numbers)
+    return zip(rest, rest, strict=True)
 
 
 class Tokenizer:

@@ -1,7 +1,7 @@
 """A `.tflite` file with built-in ops only, checked against the model it was made from.
 
 The file holds every signature with the weights once, and the vocabulary and tokenizer rules as
-associated files, so that one file is all an application needs (docs/on-device.md).
+associated files, so that one file is all an application needs (docs/device.md).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from export import tflite_check, tflite_convert
+from export import tflite_check, tflite_convert, tflite_softmax
 from export.report import ExportReport
 from export.tflite_files import packed
+from export.tflite_ops import refuse_other_ops
 from zoo.errors import ZooError
 
 FILE = "model.tflite"
@@ -36,7 +37,8 @@ def export(
     model: Any,
     out: str | os.PathLike[str],
     quantize: str = "none",
-    texts: Iterable[str] | None = None,
+    texts: Iterable[Any] | None = None,
+    calibration: Iterable[Any] | None = None,
 ) -> LiteReport:
     """Write a model as one `.tflite` file.
 
@@ -45,8 +47,10 @@ def export(
         out: a directory, for `out/model.tflite`, or a name that ends with `.tflite`. A file that
             is there is replaced.
         quantize: "none", "float16", "dynamic" (weights in 8 bits) or "int8" (activations too).
-        texts: sentences to compare on and, for "int8", to measure the activations on; None
-            draws them from the model.
+        texts: sentences to compare on, the first 2,000 words of them; for a translation model
+            sources, or pairs with `source` and `target`. None draws them from the model.
+        calibration: sentences on which "int8" measures the activations, which should not be those
+            of `texts`; None: the last of `texts`.
 
     Raises:
         ZooError: the model has no such form, an unknown `quantize`, or the file's answers differ.
@@ -57,8 +61,11 @@ def export(
         offered = ", ".join(lite.quantizations)
         raise ZooError(f"quantize={quantize!r}: a {type(model).__name__} has {offered}")
     sentences = lite.sentences(texts)
-    functions = lite.signatures()
-    content = tflite_convert.convert(lite.resources, functions, quantize, examples(lite, sentences))
+    measured = sentences[::-1] if calibration is None else lite.sentences(calibration)
+    with tflite_softmax.ending(quantize):
+        functions = lite.signatures()
+    content = tflite_convert.convert(lite.resources, functions, quantize, examples(lite, measured))
+    refuse_other_ops(content)
     description = {**lite.description(), "signatures": sorted(functions), "quantize": quantize}
     whole = packed(content, description, lite.tokenizers())
     check = lite.compare(loaded(whole), sentences)
@@ -81,7 +88,7 @@ def examples(lite: Any, sentences: Any) -> tflite_convert.Examples:
     """What the converter measures activations on."""
 
     def generate() -> Iterator[tuple[str, dict[str, Any]]]:
-        yield from lite.examples(tflite_check.enough(sentences[::-1], CALIBRATION_WORDS))
+        yield from lite.examples(tflite_check.enough(sentences, CALIBRATION_WORDS))
 
     return generate
 

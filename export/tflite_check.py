@@ -6,14 +6,12 @@ the corpus tells more about quality and is what published figures should use.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from zoo import decoding
 from zoo.models.language_model import SPECIALS, batches, pad
@@ -118,9 +116,9 @@ class Pairs:
         self.add_offered(expected, answer)
 
     def add_recall(self, target: int, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
-        """Whether each of the two offers the word."""
+        """Whether each of the two offers the word; a translation's file offers `<eos>` besides."""
         self.model.add(target, likeliest_ids(expected))
-        self.file.add(target, answer["ids"][0].tolist())
+        self.file.add(target, [i for i in answer["ids"][0].tolist() if i != EOS])
 
     def add_offered(self, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
         """The log-probabilities of the words that the file offers."""
@@ -164,50 +162,6 @@ def compare_language_model(lite: Any, interpreter: Any, sentences: Rows) -> Chec
         pairs.add_offered(expected[len(row) - 2], prefill(**lite.feeds(row[:-1])))
         pairs.add_score(own, float(score(**lite.feeds(row))["log_prob"][0]), len(row) - 1)
     return pairs.check()
-
-
-def compare_translation(lite: Any, interpreter: Any, sentences: Rows) -> Check:
-    """The file's beam search against the model's, and its steps along the model's translations."""
-    names = ("translate_beam", "encode", "decode_step")
-    runners = {name: interpreter.get_signature_runner(name) for name in names}
-    model, pairs, same = lite.python_model, Pairs(), []
-    for ids in sentences:
-        if pairs.model.asked >= WORDS:
-            break
-        feeds = lite.feeds(ids)
-        found, score = searched(lite, feeds)
-        answer = runners["translate_beam"](**feeds)
-        same.append(until_end(answer["ids"][0]) == found)
-        if same[-1]:
-            pairs.add_text(score, float(answer["score"][0]), len(found) + 1)
-        state = runners["encode"](**feeds)
-        source = lite.source(tf.constant(feeds["ids"]), tf.constant(feeds["length"]))
-        own = model.call_compiled("encode", source)
-        for token, target in itertools.pairwise([BOS, *found, EOS]):
-            token_id = np.array([token], np.int32)
-            expected, own = model.step(token_id, own)
-            # From the file's own state: a decoder without input may amplify rounding for ever.
-            exact, _ = model.step(token_id, unprefixed(state))
-            stepped = runners["decode_step"](token_id=token_id, **state)
-            pairs.add_recall(target, np.asarray(expected)[0], stepped)
-            pairs.add_offered(np.asarray(exact)[0], stepped)
-            state.update({n: v for n, v in stepped.items() if n.startswith("state_")})
-    check = pairs.check()
-    measures = {n: v for n, v in check.measures.items() if n != "perplexity"}
-    return replace(check, measures={**measures, "same translation": (1.0, float(np.mean(same)))})
-
-
-def unprefixed(state: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:
-    """A file's state as the model takes it."""
-    return {name.removeprefix("state_"): tf.constant(v) for name, v in state.items()}
-
-
-def searched(lite: Any, feeds: dict[str, np.ndarray]) -> tuple[list[int], float]:
-    """The model's own translation and its score."""
-    rows = lite.source(tf.constant(feeds["ids"]), tf.constant(feeds["length"])).numpy()
-    alpha = lite.settings["length_alpha"]
-    ids, scores = lite.python_model.search_ids(rows, 5, 1, alpha)
-    return until_end(ids[0, 0]), float(scores[0, 0])
 
 
 def random_sentences(vocabulary: int, words: int = WORDS, seed: int = 1) -> Rows:

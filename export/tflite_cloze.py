@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from export import tflite_check
-from export.tflite_signatures import LENGTH, Rows, Signatures, padded_row, top_words
+from export.tflite_signatures import LENGTH, Rows, Signatures, padded_row
+from export.tflite_softmax import top_words
 from zoo.text import BOS, EOS
 
 

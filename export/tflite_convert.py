@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from export.tflite_slim import slim
 from zoo.errors import ZooError
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
@@ -43,7 +44,7 @@ def convert(
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         configure(converter, quantize, examples)
-        return shared(converter.convert())
+        return slim(converter.convert(), half_biases=quantize == "dynamic")
 
 
 def configure(converter: Any, quantize: str, examples: Examples | None) -> None:
@@ -59,25 +60,3 @@ def configure(converter: Any, quantize: str, examples: Examples | None) -> None:
         if examples is None:
             raise ZooError("quantize='int8' needs example texts to measure the activations on")
         converter.representative_dataset = examples
-
-
-def shared(content: bytes) -> bytes:
-    """The same model with weights of equal bytes stored once, whatever signature they are in."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    first: dict[bytes, int] = {}
-    kept: dict[int, int] = {0: 0}
-    for index, buffer in enumerate(model.buffers):
-        data = b"" if buffer.data is None else bytes(buffer.data)
-        kept[index] = first.setdefault(data, index) if data else index
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            tensor.buffer = kept[tensor.buffer]
-    for index, buffer in enumerate(model.buffers):
-        if kept[index] != index:
-            buffer.data = None
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())

@@ -15,6 +15,7 @@ import tensorflow as tf
 from export.ngram import InterpolatedGraph, _variables
 from export.ngram_graph import NGramGraph
 from export.tflite_signatures import LiteLanguageModel, Signatures
+from export.tflite_softmax import log_softmax
 from zoo.errors import ZooError
 from zoo.models.interpolated import InterpolatedLanguageModel
 from zoo.models.language_model import LanguageModel
@@ -46,7 +47,7 @@ class LiteNGramGraph(NGramGraph):
             found = tf.gather(self.log_prob[k], entries) + weights[k]
             values = tf.tensor_scatter_nd_update(values, words[:, tf.newaxis], found)
         values = values[tf.newaxis]
-        return tf.nn.log_softmax(values) if self.normalise else values
+        return log_softmax(values) if self.normalise else values
 
 
 class LiteInterpolatedGraph(InterpolatedGraph):

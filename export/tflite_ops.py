@@ -1,23 +1,24 @@
 """Which ops the `.tflite` file of each architecture is made of: `python -m export.tflite_ops`.
 
-The models are tiny, since the ops depend on the architecture and not on the sizes. The table in
-docs/on-device.md is what this prints (`--write` renews it), and a test compares the two.
+The models are small, since the ops depend on the architecture and hardly on the sizes; their
+vocabulary is large enough for what only large ones get. The table in docs/device.md is what this
+prints (`--write` renews it), and a test compares the two.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-PAGE = Path(__file__).parents[1] / "docs" / "on-device.md"
-BEGIN, END = "<!-- ops: begin -->", "<!-- ops: end -->"
+from export.device_page import markdown, write_table
+from zoo.errors import ZooError
+
 TEXTS = ["the cat is small", "the dog is big", "a small cat looks at the dog", "the cat is big"]
+WORDS = 4_100  # enough for tflite_softmax's blocks and tflite_slim's halved biases
 NAMES = {
     number: name
     for name, number in vars(schema.BuiltinOperator).items()
@@ -40,7 +41,8 @@ def architectures() -> dict[str, Callable[[], Any]]:
     """A tiny model of each architecture of the zoo, by the name in the table."""
     from zoo import models
 
-    tokenizer = models.NGramLanguageModel.train(TEXTS, order=1).tokenizer
+    many = " ".join(f"w{i}" for i in range(WORDS))
+    tokenizer = models.NGramLanguageModel.train([*TEXTS, many], order=1).tokenizer
 
     def recurrent(**settings: Any) -> Any:
         small = {"units": 4, "embedding_dim": 4, "num_layers": 2}
@@ -94,43 +96,49 @@ def architectures() -> dict[str, Callable[[], Any]]:
     }
 
 
-def operators_of(name: str) -> list[str]:
-    """The ops of one architecture's file, which is checked as every export is."""
-    from export import tflite
-
-    with tempfile.TemporaryDirectory() as directory:
-        report = tflite.export(architectures()[name](), directory, texts=TEXTS[:1])
-        return operators(report.path.read_bytes())
+def refuse_other_ops(content: bytes) -> None:
+    """Raise where a file needs more than the built-in ops."""
+    others = [name for name in operators(content) if name.startswith("CUSTOM:") or "FLEX" in name]
+    if others:
+        raise ZooError(f"the file would need {', '.join(others)}, which is no built-in op")
 
 
-def table(rows: dict[str, list[str]]) -> str:
-    """Lines of a Markdown table."""
-    lines = ["| architecture | ops |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {name} | {', '.join(ops)} |" for name, ops in rows.items())])
+def operators_of(name: str, quantize: str = "none") -> list[str]:
+    """The ops of one architecture's file; none where it has no such quantisation."""
+    from export import tflite, tflite_convert, tflite_softmax
+
+    lite = tflite.lite_module(architectures()[name]())
+    if quantize not in lite.quantizations:
+        return []
+    with tflite_softmax.ending(quantize):
+        functions = lite.signatures()
+    return operators(tflite_convert.convert(lite.resources, functions, quantize))
 
 
-def table_of_page(page: Path = PAGE) -> dict[str, list[str]]:
-    """The table as it stands in the page."""
-    between = page.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
-    cells = [line.strip("| ").split(" | ") for line in between.strip().splitlines()[2:]]
-    return {name: ops.split(", ") for name, ops in cells}
+def row(name: str) -> dict[str, str]:
+    """One architecture: the ops of its float file, and what the one in 8 bits has besides."""
+    ops, dynamic = operators_of(name), operators_of(name, "dynamic")
+    more = sorted(set(dynamic) - set(ops))
+    return {
+        "architecture": name,
+        "ops": ", ".join(ops),
+        "more with `--quantize dynamic`": ", ".join(more) if dynamic else "not offered",
+    }
 
 
 def main() -> None:
     """Print the table, or write it into the page."""
     parser = argparse.ArgumentParser(prog="python -m export.tflite_ops")
-    parser.add_argument("--write", action="store_true", help=f"renew {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="renew the table in docs/device.md")
     options = parser.parse_args()
-    rows = {}
+    rows = []
     for name in architectures():
         print(name, file=sys.stderr)
-        rows[name] = operators_of(name)
-    if not options.write:
-        print(table(rows))
-        return
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+        rows.append(row(name))
+    if options.write:
+        write_table("ops", rows)
+    else:
+        print(markdown(rows))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,9 @@ import tensorflow as tf
 from export import tflite_check
 from export.language_model import prefixed
 from export.tflite_convert import QUANTIZATIONS
-from zoo.models.language_model import SPECIALS
+from export.tflite_softmax import top_words
 from zoo.text import BOS, EOS, PAD
 
-TOP = 10
 LENGTH = 64
 Signatures = dict[str, Any]
 State = dict[str, tf.Tensor]
@@ -150,13 +149,6 @@ def carried(state: dict[str, Any]) -> State:
     """The state tensors of signatures: those with anything in them (a unigram has none)."""
     named = prefixed(state)
     return {name: value for name, value in named.items() if 0 not in value.shape}
-
-
-def top_words(log_probs: tf.Tensor) -> Signatures:
-    """The likeliest words of a distribution [1, vocabulary]; control tokens not offered."""
-    words = log_probs[:, len(SPECIALS) :]  # control tokens are the first ids
-    values, best = tf.math.top_k(words, k=min(TOP, words.shape[1]))
-    return {"ids": best + len(SPECIALS), "log_probs": values}
 
 
 def fixed(state: dict[str, Any], like: State | None = None) -> State:

@@ -4,10 +4,13 @@
     translate_beam   ids [1, S], length [1] -> ids [1, T], score [1]   beam 5, as served
     encode           ids [1, S], length [1] -> state_*                 for a loop of one's own:
     decode_step      token_id [1], state_*  -> ids, log_probs [1, 10], state_*   `<bos>` first
+    score            ids [1, S], length [1], target_ids [1, T] -> log_prob [1]
     align            ids [1, S], length [1], target_ids [1, T] -> attention [1, T, S]
 
-`ids` of a source are its words and `<eos>`; a translation ends with `<eos>` and padding. `align`,
-of models with attention, tells which source word an `<unk>` stands for.
+`decode_step` offers `<eos>` among the words, so that a loop knows when a translation may end.
+`ids` of a source are its words and `<eos>`; a translation ends with `<eos>` and padding. `score` is
+log P(target | source) of a translation of one's own. `align`, of models with attention, tells which
+source word an `<unk>` stands for.
 """
 
 from __future__ import annotations
@@ -18,12 +21,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export import tflite_check
+from export import tflite_check, tflite_check_translation
 from export.language_model import prefixed
-from export.tflite_signatures import LENGTH, Rows, Signatures, padded_row, top_words
-from zoo.text import BOS, EOS
+from export.tflite_signatures import LENGTH, Signatures, fixed, padded_row
+from export.tflite_softmax import top_words
+from zoo.text import BOS, EOS, PAD
 
 BEAM = 5
+Pairs = list[tuple[list[int], list[int] | None]]
 
 
 class LiteTranslation(tf.Module):
@@ -68,7 +73,22 @@ class LiteTranslation(tf.Module):
         unnamed = {name.removeprefix("state_"): value for name, value in state.items()}
         log_probs, new = self.python_model.step_graph(token_id, unnamed)
         changed = {name: new[name] for name in self.python_model.state_names}
-        return {**top_words(log_probs), **prefixed(changed)}
+        return {**top_words(log_probs, first=EOS), **prefixed(changed)}
+
+    def score(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Signatures:
+        first = self.python_model.encode(self.source(ids, length))
+        changed = {name: first[name] for name in self.python_model.state_names}
+        words = tf.reduce_sum(tf.cast(target_ids[0] != PAD, tf.int32))
+
+        def add(t: tf.Tensor, token: tf.Tensor, total: tf.Tensor, state: Any) -> tuple[Any, ...]:
+            log_probs, new = self.python_model.step_graph(token, {**first, **state})
+            target = target_ids[:, t]
+            kept = fixed({name: new[name] for name in state}, state)
+            return t + 1, target, total + tf.gather(log_probs[0], target), kept
+
+        start = (tf.constant(0), tf.fill([1], BOS), tf.zeros([1]), fixed(changed))
+        _, _, total, _ = tf.while_loop(lambda t, *_: t < words, add, start)
+        return {"log_prob": total}
 
     def align(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Signatures:
         inputs = tf.concat([tf.fill([1, 1], BOS), target_ids[:, :-1]], axis=1)
@@ -92,10 +112,11 @@ class LiteTranslation(tf.Module):
         }
         step = tf.function(self.decode_step, autograph=False)
         traced["decode_step"] = step.get_concrete_function(token, **states)
-        if self.settings["attention"] is not None:
-            target = tf.TensorSpec([1, self.target_length], tf.int32, name="target_ids")
-            align = tf.function(self.align, autograph=False)
-            traced["align"] = align.get_concrete_function(*source, target)
+        target = tf.TensorSpec([1, self.target_length], tf.int32, name="target_ids")
+        taught = ("score",) if self.settings["attention"] is None else ("score", "align")
+        for name in taught:
+            function = tf.function(getattr(self, name), autograph=False)
+            traced[name] = function.get_concrete_function(*source, target)
         return traced
 
     # --- what the exporter asks for -----------------------------------------------------------
@@ -114,20 +135,29 @@ class LiteTranslation(tf.Module):
         model = self.python_model
         return {"source": model.source_tokenizer, "target": model.target_tokenizer}
 
-    def sentences(self, texts: Iterable[str] | None) -> Rows:
-        """Source ids to compare on: of the texts, or words by chance."""
-        tokenizer = self.python_model.source_tokenizer
+    def sentences(self, texts: Iterable[Any] | None) -> Pairs:
+        """Source ids to compare on, of the texts or by chance, with those of a given target."""
+        source, target = self.python_model.source_tokenizer, self.python_model.target_tokenizer
         if texts is None:
-            return tflite_check.random_sentences(tokenizer.vocabulary_size)
-        return [tokenizer.encode(text.partition("\t")[0]) for text in texts]
+            return [(ids, None) for ids in tflite_check.random_sentences(source.vocabulary_size)]
+        return [
+            (source.encode(text), None)
+            if isinstance(text, str)
+            else (source.encode(text.source), target.encode(text.target))
+            for text in texts
+        ]
 
     def feeds(self, ids: list[int]) -> dict[str, np.ndarray]:
         """Inputs of `translate` and `encode`."""
         return padded_row([*ids[: self.length - 1], EOS], self.length)
 
-    def compare(self, interpreter: Any, sentences: Rows) -> tflite_check.Check:
+    def target_feed(self, ids: list[int]) -> np.ndarray:
+        """`target_ids` of `score` and `align`; a target too long for the buffer is cut."""
+        return padded_row([*ids, EOS][: self.target_length], self.target_length)["ids"]
+
+    def compare(self, interpreter: Any, sentences: Pairs) -> tflite_check.Check:
         """The file's translations, and its words one by one, against the model's."""
-        return tflite_check.compare_translation(self, interpreter, sentences)
+        return tflite_check_translation.compare_translation(self, interpreter, sentences)
 
 
 def translation_module(model: Any) -> LiteTranslation:

@@ -201,26 +201,3 @@ def check_texts(model: Any) -> list[str]:
 def translation_module(model: Any) -> TranslationGraph:
     """The signatures of a translation model."""
     return TranslationGraph(model)
-
-
-def lite_functions(
-    model: Any, source_length: int = 32, target_length: int = 32, beam: int = 4
-) -> dict[str, Any]:
-    """Translation with static sizes, for TFLite with built-in ops: name -> concrete function.
-
-    `translate_greedy` and `translate_beam` take `source_ids` [1, source_length] int32 (as
-    `model.source_rows` makes them, padded with 0) and give `ids` [1, n, target_length] int32 and
-    `scores` [1, n]; tokenization stays with the host, since TFLite cannot cut text.
-    """
-    spec = tf.TensorSpec([1, source_length], tf.int32, name="source_ids")
-    steps = min(target_length, model.settings["max_target_length"])
-
-    def searching(width: int) -> Any:
-        def search(source_ids: tf.Tensor) -> Signatures:
-            alpha = model.settings["length_alpha"]
-            ids, scores = model.search_graph(source_ids, width, width, alpha, steps)
-            return {"ids": ids, "scores": scores}
-
-        return tf.function(search, autograph=False).get_concrete_function(spec)
-
-    return {"translate_greedy": searching(1), "translate_beam": searching(beam)}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from export import device
 from export.device_text import Characters, Tokenizer
-from export.tflite_files import class_ranges, fold_runs, tokenizer_rules
+from export.tflite_files import class_runs, fold_runs, tokenizer_rules
 from tests.helpers.corpus import english
 from tests.helpers.models import language_model
 from zoo.text import SubwordTokenizer, WordTokenizer
@@ -39,7 +39,7 @@ TOKENIZERS = {
 @pytest.fixture(scope="module")
 def characters():
     return {
-        lower: Characters({"classes": class_ranges(), "folds": fold_runs(lower)})
+        lower: Characters({"classes": class_runs(), "folds": fold_runs(lower)})
         for lower in (True, False)
     }
 

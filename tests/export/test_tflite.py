@@ -10,7 +10,7 @@ from export import tflite
 from export.device import open_model
 from export.device_models import NextWords
 from export.tflite_check import Tally, largest_difference, likeliest_ids
-from export.tflite_convert import shared
+from export.tflite_slim import slim
 from tests.helpers.models import TEXTS, language_model
 from zoo.errors import ZooError
 from zoo.text import BOS, EOS, UNK
@@ -88,7 +88,7 @@ def test_equal_weights_are_stored_once(exported):
     content = report.path.read_bytes()
     embedding = np.asarray(language_model("cifg_projected").embedding.embeddings).tobytes()
     assert content.count(embedding) == 1
-    twice = shared(content)
+    twice = slim(content)
     assert Interpreter(model_content=twice).get_signature_list().keys() == {
         *("step", "prefill", "score")
     }

@@ -1,4 +1,4 @@
-"""The translate signature equals Python, and static sizes convert to TFLite built-ins."""
+"""The translate signature of a SavedModel equals Python."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 
 from export import saved_model
-from export.translation import NO_SCORE, each_once, lite_functions
+from export.translation import NO_SCORE, each_once
 from tests.helpers.seq2seq import ALL_FIVE, translator
-from zoo.text import PAD
 
 TEXTS = [
     "Die Katze ist klein.",
@@ -60,27 +59,3 @@ def test_twins_go_to_the_back():
     )
     assert texts.numpy().tolist() == [[b"a", b"b", b"c", b"", b""]]
     np.testing.assert_array_equal(scores, [[-1.0, -3.0, -4.0, NO_SCORE, NO_SCORE]])
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_static_sizes_convert_to_builtins(name, tmp_path):
-    from ai_edge_litert.interpreter import Interpreter
-
-    model = translator(**SETTINGS[name])
-    module = tf.Module()
-    module.kept = [v.value for v in model.variables]
-    functions = lite_functions(model, source_length=8, target_length=8, beam=3)
-    tf.saved_model.save(module, str(tmp_path), signatures=functions)
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(tmp_path), signature_keys=list(functions)
-    )
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    interpreter = Interpreter(model_content=converter.convert())
-    source = np.full((1, 8), PAD, np.int32)
-    row = model.source_row(TEXTS[0])
-    source[0, : len(row)] = row
-    for signature, function in functions.items():
-        found = interpreter.get_signature_runner(signature)(source_ids=source)
-        expected = function(tf.constant(source))
-        np.testing.assert_array_equal(found["ids"], expected["ids"])
-        np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-4)

@@ -1,0 +1,88 @@
+"""The end of every signature, softmax and best words, as the ops that run fastest on a device.
+
+TensorFlow Lite runs LOG_SOFTMAX and TOPK_V2 one number at a time: over 10,000 words they took
+three quarters of a keyboard's step. Here the softmax's sum is made of ops that XNNPACK runs
+vectorised, and TOPK_V2 looks at the best blocks of words alone (docs/device.md, "Measured").
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.models.keras_model import KerasModel
+from zoo.models.language_model import SPECIALS
+
+TOP = 10
+BLOCK = 98
+FEWEST_FOR_BLOCKS = 2_000
+LOWEST = tf.float32.min
+
+
+def log_softmax(logits: tf.Tensor) -> tf.Tensor:
+    """The same as `tf.nn.log_softmax`, over the last axis.
+
+    Maximum and logarithm are added before they are taken away: what takes them away one after the
+    other is recognised by the converter and made one LOG_SOFTMAX again.
+    """
+    largest = tf.reduce_max(logits, axis=-1, keepdims=True)
+    total = tf.reduce_sum(tf.exp(logits - largest), axis=-1, keepdims=True)
+    return logits - (largest + tf.math.log(total))
+
+
+def ending(quantize: str) -> contextlib.AbstractContextManager[None]:
+    """What the softmax ends in: in 8 bits LOG_SOFTMAX, whose sum is not rounded to 8 bits."""
+    return contextlib.nullcontext() if quantize == "int8" else vectorised()
+
+
+@contextlib.contextmanager
+def vectorised() -> Iterator[None]:
+    """While it lasts, what is traced of the Keras models ends in `log_softmax` from here."""
+    original = KerasModel.log_softmax
+
+    def ended(self: Any, hidden: Any) -> tf.Tensor:
+        return log_softmax(tf.cast(self.output_projection(hidden), tf.float32))
+
+    KerasModel.log_softmax = ended  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        KerasModel.log_softmax = original  # type: ignore[method-assign]
+
+
+def top_words(log_probs: tf.Tensor, first: int = len(SPECIALS)) -> dict[str, tf.Tensor]:
+    """The likeliest words of a distribution [1, vocabulary].
+
+    Args:
+        log_probs: the distribution.
+        first: lowest id that is offered. Control tokens are the first ids and not offered; EOS,
+            the last of them, may be.
+    """
+    words = log_probs[:, first:]
+    if words.shape[1] >= FEWEST_FOR_BLOCKS:
+        values, best = top_of_blocks(words)
+    else:
+        values, best = tf.math.top_k(words, k=min(TOP, words.shape[1]))
+    return {"ids": best + first, "log_probs": values}
+
+
+def top_of_blocks(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`tf.math.top_k` of [1, n] with k = TOP, equal values in the order of their places.
+
+    The TOP best numbers lie in the TOP blocks with the best maxima. Those blocks are put in the
+    order of their places, so that of equal numbers the first is found, as everywhere.
+    """
+    count = -(-values.shape[1] // BLOCK)
+    missing = count * BLOCK - values.shape[1]
+    if missing:  # the converter writes -inf as LOWEST, and padding must not be above any word
+        values = tf.maximum(values, LOWEST)
+        values = tf.pad(values, [[0, 0], [0, missing]], constant_values=LOWEST)
+    blocks = tf.reshape(values, [count, BLOCK])
+    _, best = tf.math.top_k(tf.reduce_max(blocks, axis=1), k=TOP)
+    chosen = -tf.math.top_k(-best, k=TOP)[0]  # ascending
+    candidates = tf.reshape(tf.gather(blocks, chosen), [1, TOP * BLOCK])
+    found, places = tf.math.top_k(candidates, k=TOP)
+    return found, tf.gather(chosen, places // BLOCK) * BLOCK + places % BLOCK
