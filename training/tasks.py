@@ -64,4 +64,8 @@ def make_task(config: RunConfig, data_dir: str | os.PathLike[str] | None) -> Tas
     if name not in TASKS:
         raise ZooError(f"model.class={name!r} is not trained by gradient; use {', '.join(TASKS)}")
     keras.utils.set_random_seed(config.seed)
-    return TASKS[name](config, load(config.data.name, data_dir))
+    corpus = load(config.data.name, data_dir)
+    for part in ("train", "valid"):
+        if not getattr(corpus, part):
+            raise ZooError(f"data {corpus.name!r}: the {part} text is empty; give sentences")
+    return TASKS[name](config, corpus)
