@@ -94,8 +94,38 @@ def comparison_rows(
     model.save_arpa(arpa)
     other = load_kenlm(arpa)
     tokens = sum(len(s.split()) + 1 for s in sentences)
+    yield index_row(model)
+    if other:
+        yield agreement_row(model, other, sentences)
     yield from _score_rows(model, other, sentences, tokens, rounds)
     yield from _top_rows(model, other, sentences, rounds)
+
+
+def index_row(model: NGramLanguageModel) -> dict[str, Any]:
+    """What the hash index takes, which is otherwise made once enough has been scored."""
+    started = time.perf_counter()
+    model.scorer.make_index()
+    seconds = time.perf_counter() - started
+    size = model.scorer.find.bytes if model.scorer.find else 0
+    return {
+        "measure": "index", "seconds": round(seconds, 2), "mib": round(size / 2**20),
+        "tables_mib": round(model.tables.bytes / 2**20),
+    }  # fmt: skip
+
+
+def agreement_row(model: NGramLanguageModel, other: Any, sentences: list[str]) -> dict[str, Any]:
+    """The largest difference of a sentence's log10, and of it a word.
+
+    Words are added up here: `kenlm.Model.score` adds them in float32.
+    """
+    ours = [score.log_prob / np.log(10) for score in model.score(sentences)]
+    theirs = [sum(p for p, _, _ in other.full_scores(s)) for s in sentences]
+    apart = np.abs(np.subtract(ours, theirs))
+    words = [len(s.split()) + 1 for s in sentences]
+    return {
+        "measure": "log10 apart from kenlm", "largest": float(apart.max()),
+        "largest_a_word": float((apart / words).max()),
+    }  # fmt: skip
 
 
 def load_kenlm(arpa: Path) -> Any:

@@ -96,14 +96,20 @@ class LevelIndex:
         return places
 
 
-def finder(tables: NGramTables) -> query.Find:
+class HashFinder:
     """`query.find` for these tables, by hashing where that is possible."""
-    indices = [LevelIndex.of(tables, k) for k in range(1, tables.order)]
 
-    def find(k: int, contexts: np.ndarray, words: np.ndarray) -> np.ndarray:
-        index = indices[k - 1]
-        if index is None:
-            return query.find(tables, k, contexts, words)
-        return index.find(tables, k, contexts, words)
+    def __init__(self, tables: NGramTables) -> None:
+        self.tables = tables
+        self.levels = [LevelIndex.of(tables, k) for k in range(1, tables.order)]
 
-    return find
+    def __call__(self, k: int, contexts: np.ndarray, words: np.ndarray) -> np.ndarray:
+        level = self.levels[k - 1]
+        if level is None:
+            return query.find(self.tables, k, contexts, words)
+        return level.find(self.tables, k, contexts, words)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all slots."""
+        return sum(level.slots.nbytes for level in self.levels if level is not None)

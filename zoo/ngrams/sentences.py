@@ -11,7 +11,7 @@ import numpy as np
 from zoo.ngrams import query
 from zoo.ngrams.corpus import Encoder
 from zoo.ngrams.counts import stream_of
-from zoo.ngrams.index import PAYS_AFTER, finder
+from zoo.ngrams.index import PAYS_AFTER, HashFinder
 from zoo.ngrams.tables import NGramTables
 from zoo.text import BOS, EOS, PAD, UNK, Tokenizer
 
@@ -32,12 +32,12 @@ class SentenceScorer:
         self.tables = tables
         self.encode = Encoder(tokenizer)
         self.tokens = 0  # scored so far
-        self.find: query.Find | None = None
+        self.find: HashFinder | None = None
 
     def make_index(self) -> None:
         """Make the index now; it stays in memory with the scorer."""
         if self.find is None:
-            self.find = finder(self.tables)
+            self.find = HashFinder(self.tables)
 
     def __call__(self, texts: Sequence[str]) -> Scores:
         """Log-probabilities [sentences], tokens with `<eos>`, and unknown words."""

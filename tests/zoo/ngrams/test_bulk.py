@@ -45,7 +45,7 @@ def test_the_index_finds_what_the_search_finds(
     """With room, crowded, far too small, and where no key fits."""
     monkeypatch.setattr(index, name, value)
     tables, rng = model.tables, np.random.default_rng(1)
-    find = index.finder(tables)
+    find = index.HashFinder(tables)
     for k in range(1, tables.order):
         level, above = tables.levels[k - 1], tables.levels[k]
         parent = np.repeat(np.arange(len(level)), np.diff(level.begin[:-1]))
