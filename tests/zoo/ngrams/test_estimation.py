@@ -29,6 +29,36 @@ def test_maximum_likelihood(sentences: Sentences, order: int) -> None:
     assert_same_distributions(model, MaximumLikelihood(sentences, order), HISTORIES)
 
 
+WORKED = ["the cat sat", "the cat ran", "the dog sat", "a cat sat"]
+
+
+def test_equations_2_and_3_by_hand() -> None:
+    """count(the) = 3, count(the cat) = 2, count(the cat sat) = 1; count(cat) = 3, of cat sat 2."""
+    bigrams, trigrams = (
+        NGramLanguageModel.train(WORKED, order, smoothing="mle", tokenizer="whitespace")
+        for order in (2, 3)
+    )
+    assert dict(bigrams.next_words(["the"])[0]) == pytest.approx({"cat": 2 / 3, "dog": 1 / 3})
+    assert dict(bigrams.next_words(["a cat"])[0]) == pytest.approx({"sat": 2 / 3, "ran": 1 / 3})
+    assert dict(trigrams.next_words(["the cat"])[0]) == pytest.approx({"sat": 1 / 2, "ran": 1 / 2})
+    # <s> the cat sat </s>: 3/4 * 2/3 * 1/2 * 1
+    assert trigrams.score(["the cat sat"])[0].log_prob == pytest.approx(np.log(1 / 4))
+
+
+def test_what_maximum_likelihood_never_saw_is_impossible_and_it_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = NGramLanguageModel.train(WORKED, 2, smoothing="mle", tokenizer="whitespace")
+    with caplog.at_level("WARNING"):
+        possible, impossible = model.score(["a cat ran", "the dog ran"])
+    assert np.isfinite(possible.log_prob)
+    assert impossible.log_prob == -np.inf
+    assert impossible.perplexity == np.inf
+    (message,) = caplog.messages
+    assert "1 of 2 sentences have probability 0: the corpus never has 'ran' after 'dog'" in message
+    assert "smoothing='kneser_ney' (or add_k, stupid_backoff) gives unseen words a share" in message
+
+
 @settings(max_examples=25, deadline=None)
 @given(SENTENCES, st.integers(1, 4), st.sampled_from([1.0, 0.01]))
 def test_add_k(sentences: Sentences, order: int, k: float) -> None:
