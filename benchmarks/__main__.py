@@ -14,6 +14,8 @@ SHORT: dict[str, list[str]] = {
     "decode": ["--rounds", "3"],
     "tokenizer": [],
     "ngram": [],
+    "device": ["--rounds", "200"],
+    "device_recurrence": ["--rounds", "50"],
     "serving": ["--seconds", "3"],
 }
 

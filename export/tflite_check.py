@@ -187,11 +187,12 @@ def model_distributions(model: Any, rows: Rows) -> Iterator[tuple[list[int], np.
 
 
 def likeliest_ids(log_probs: np.ndarray) -> list[int]:
-    """The words a model offers first."""
+    """The words a model offers first; equal ones in the vocabulary's order."""
     offered = log_probs[len(SPECIALS) :]
     count = min(max(OFFERED), len(offered))
-    best = np.argpartition(-offered, count - 1)[:count]
-    return (best[np.argsort(-offered[best], kind="stable")] + len(SPECIALS)).tolist()
+    last = np.partition(offered, -count)[-count]
+    best = np.flatnonzero(offered >= last)  # all that tie with the last of them, too
+    return (best[np.argsort(-offered[best], kind="stable")][:count] + len(SPECIALS)).tolist()
 
 
 def largest_difference(left: Any, right: Any) -> float:

@@ -107,6 +107,9 @@ def test_recall_counts_as_the_metric_does():
     assert tally.asked == 4
     assert tally.hits == {1: 1, 3: 2}
     assert likeliest_ids(np.array([0, 0, 0, 0, -3.0, -1, -2, -9])) == [5, 6, 4]
+    tied = np.repeat(np.float32([-1, -np.inf]), [8, 3_000])
+    assert likeliest_ids(tied) == [4, 5, 6]
+    assert likeliest_ids(np.full(3_000, -np.inf)) == [4, 5, 6]
     assert largest_difference([-np.inf, 1.0], [-np.inf, 1.5]) == 0.5
 
 
