@@ -16,7 +16,7 @@ from zoo.ngrams import query
 from zoo.ngrams.tables import NGramTables
 
 PAYS_AFTER = 1 / 16  # tokens to score, for each n-gram in the tables
-PROBES = 4
+PROBES = 8
 KEY_BITS = 63  # so that no key with its place looks like EMPTY
 SPREAD = 2.5  # slots for each entry
 EMPTY = np.uint64(2**64 - 1)
@@ -80,9 +80,8 @@ class LevelIndex:
         places = found ^ keys  # the place alone where the key is the same, else far above
         is_lost = places >= end
         going = np.flatnonzero(is_lost & (found != EMPTY))
-        places[is_lost] = tables.levels[k].missing
-        places = places.view(np.int64)
-        left = going
+        missing = np.uint64(tables.levels[k].missing)  # above every place, and below `end`
+        places, left = np.minimum(places, missing).view(np.int64), going
         for _ in range(PROBES - 1):
             keys, at = keys.take(going), at.take(going) + 1
             found = self.slots.take(at)
