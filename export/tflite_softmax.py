@@ -46,11 +46,11 @@ def vectorised() -> Iterator[None]:
     def ended(self: Any, hidden: Any) -> tf.Tensor:
         return log_softmax(tf.cast(self.output_projection(hidden), tf.float32))
 
-    KerasModel.log_softmax = ended  # type: ignore[method-assign]
+    KerasModel.log_softmax = ended  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        KerasModel.log_softmax = original  # type: ignore[method-assign]
+        KerasModel.log_softmax = original  # type: ignore[method-assign, assignment]
 
 
 def top_words(log_probs: tf.Tensor, first: int = len(SPECIALS)) -> dict[str, tf.Tensor]:
