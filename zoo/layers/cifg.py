@@ -27,8 +27,8 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.gated import ForgetBias
 from zoo.layers.recurrence import Cell, State, Tensor
-from zoo.layers.recurrent import ForgetBias
 
 
 def step(

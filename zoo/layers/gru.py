@@ -21,8 +21,8 @@ import keras
 from keras import ops
 
 from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.gated import Gated
 from zoo.layers.recurrence import Cell, State, Tensor, Weights
-from zoo.layers.recurrent import Gated
 
 
 def step(

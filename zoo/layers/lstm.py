@@ -24,8 +24,8 @@ import keras
 from keras import ops
 
 from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.gated import ForgetBias
 from zoo.layers.recurrence import Cell, State, Tensor
-from zoo.layers.recurrent import ForgetBias
 
 
 def step(

@@ -61,6 +61,18 @@ class Weights(NamedTuple):
     dropout_masks: Sequence[Tensor] | None = None
 
 
+class Projection(NamedTuple):
+    """W and b of p_t = W x_t + b.
+
+    Attributes:
+        kernel: W, `[features, gates * units]`.
+        bias: b, `[gates * units]` or None.
+    """
+
+    kernel: Tensor
+    bias: Tensor | None = None
+
+
 class Run(NamedTuple):
     """What a forward pass leaves for the gradient; each entry `[time, batch, .]`."""
 
@@ -174,12 +186,17 @@ def forward(
     state: State,
     mask: Tensor | None,
     unroll: bool = False,
+    input_bias: Tensor | None = None,
 ) -> tuple[State, Run]:
-    """The loop, keeping what `backward` needs: `(last states, Run)`."""
+    """The loop, keeping what `backward` needs: `(last states, Run)`.
+
+    `input_bias` is b where `projected` lacks it: a compiler adds it on the way.
+    """
     advance = make_advance(cell, weights)
 
     def body(previous: State, inputs: tuple[Tensor, ...]) -> tuple[State, tuple[State, ...]]:
-        current, saved, hidden = advance(inputs[0], previous)
+        p = inputs[0] if input_bias is None else inputs[0] + input_bias
+        current, saved, hidden = advance(p, previous)
         if mask is not None:
             current = _where(inputs[1], current, previous)
         projection = () if weights.projection is None else (hidden,)
@@ -200,39 +217,45 @@ def backward(
     d_final: State,
     unroll: bool = False,
     kernel_gradient: Callable[[Tensor, Tensor], Tensor] = sum_of_products,
+    transpose: Callable[[Tensor], Tensor] = ops.transpose,
 ) -> tuple[Tensor, State, Weights]:
     """The gradient of `forward`: `(∂J/∂projected, ∂J/∂initial states, ∂J/∂weights)`.
 
     Args:
         d_outputs: `[time, batch, outputs]`, ∂J/∂h_t from outside the recurrence.
         d_final: ∂J/∂ the last states.
-        kernel_gradient: `sum_of_products`, or a backend's faster form of it.
+        kernel_gradient, transpose: those of `keras.ops`, or a backend's faster forms.
     """
     previous = tuple(
         ops.concatenate([ops.expand_dims(first, 0), sequence[:-1]], axis=0)
         for first, sequence in zip(state, run.states, strict=True)
     )
     current = run.states if run.hidden is None else (run.hidden, *run.states[1:])
-    step_back = make_step_back(cell, weights, mask is not None)
+    step_back = make_step_back(cell, weights, mask is not None, transpose)
     inputs = (run.saved, previous, current, d_outputs, () if mask is None else (mask,))
     d_state, (d_projected, d_product, d_h) = scan(
         step_back, d_final, inputs, reverse=True, unroll=unroll
     )
     d_a = d_product[0] if d_product else d_projected  # [time, batch, gates * units]
     d_weights = Weights(
-        kernel=_over_time_and_batch(kernel_gradient, previous[0], d_a),
+        kernel=over_time_and_batch(kernel_gradient, previous[0], d_a),
         bias=None if weights.bias is None else ops.sum(d_a, axis=(0, 1)),
         projection=None
         if run.hidden is None
-        else _over_time_and_batch(kernel_gradient, run.hidden, d_h[0]),
+        else over_time_and_batch(kernel_gradient, run.hidden, d_h[0]),
     )
     return d_projected, d_state, d_weights
 
 
-def make_step_back(cell: Cell, weights: Weights, masked: bool) -> Callable[..., Any]:
+def make_step_back(
+    cell: Cell,
+    weights: Weights,
+    masked: bool,
+    transpose: Callable[[Tensor], Tensor] = ops.transpose,
+) -> Callable[..., Any]:
     """The body of the gradient loop: ∂J/∂s_t -> ∂J/∂s_{t-1}."""
-    kernel_t = ops.transpose(weights.kernel)
-    projection_t = None if weights.projection is None else ops.transpose(weights.projection)
+    kernel_t = transpose(weights.kernel)
+    projection_t = None if weights.projection is None else transpose(weights.projection)
 
     def step_back(d_state: State, inputs: tuple[Any, ...]) -> tuple[State, tuple[Any, ...]]:
         saved, previous, current, d_output, mask = inputs
@@ -331,7 +354,7 @@ def _add(a: Tensor | None, b: Tensor) -> Tensor:
     return b if a is None else a + b
 
 
-def _over_time_and_batch(
+def over_time_and_batch(
     kernel_gradient: Callable[[Tensor, Tensor], Tensor], left: Tensor, right: Tensor
 ) -> Tensor:
     """Σ_t left_tᵀ right_t as one product over time × batch."""
@@ -340,14 +363,7 @@ def _over_time_and_batch(
     return kernel_gradient(left, right)
 
 
-def sequence_product(inputs: Tensor, kernel: Tensor, jit_compile: bool = True) -> Tensor:
-    """W x_t of every step as one product: `[..., features] -> [..., gates * units]`."""
-    leading = ops.shape(inputs)[:-1]
-    rows = ops.reshape(inputs, (-1, inputs.shape[-1]))  # [time * batch, features]
-    if _ON_TENSORFLOW and jit_compile:
-        from zoo.layers import recurrence_tensorflow as fast
-
-        if fast.gradient_is_recorded() and fast.can_compile(inputs):
-            product = fast.product_with_compiled_gradient(rows, kernel)
-            return ops.reshape(product, (*leading, kernel.shape[1]))
-    return ops.reshape(ops.matmul(rows, kernel), (*leading, kernel.shape[1]))
+def product(inputs: Tensor, kernel: Tensor) -> Tensor:
+    """W x of every row as one product: `[..., features] -> [..., size]`."""
+    rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
+    return ops.reshape(ops.matmul(rows, kernel), (*ops.shape(inputs)[:-1], kernel.shape[1]))

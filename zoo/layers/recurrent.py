@@ -13,7 +13,8 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.recurrence import Cell, Weights, make_advance, recurrence, sequence_product
+from zoo.layers.projected import project, whole_sequence
+from zoo.layers.recurrence import Cell, Projection, Weights, make_advance
 
 Tensor = Any
 
@@ -249,17 +250,22 @@ class Recurrent(keras.layers.Layer):
     ) -> Any:
         state = self._first_state(sequences, initial_state)
         outputs_may_start_late = initial_state is not None or self.learn_initial_state
-        steps = ops.transpose(self._cast(sequences), (1, 0, 2))  # [time, batch, features]
-        if mask is not None:
-            mask = ops.expand_dims(ops.transpose(ops.cast(mask, "bool")), -1)  # [time, batch, 1]
+        steps = self._cast(sequences)  # [batch, time, features]
+        mask = None if mask is None else ops.expand_dims(ops.cast(mask, "bool"), -1)
         if self.go_backwards:
-            steps = ops.flip(steps, axis=0)
-            mask = None if mask is None else ops.flip(mask, axis=0)
+            steps = ops.flip(steps, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
         input_masks, recurrent_masks = self._dropout_masks(steps, state[0], training)
-        outputs, final = recurrence(
+        projection: Projection | None = self.input_projection()
+        if input_masks is not None and len(input_masks) > 1:  # a product of its own for each gate
+            steps, projection = self.project(steps, input_masks), None
+        elif input_masks is not None:
+            steps = steps * input_masks[0]
+        outputs, final = whole_sequence(
             self.cell(),
             self._loop_weights(training, recurrent_masks),
-            self.project(steps, input_masks),
+            projection,
+            steps,
             state,
             mask,
             unroll=self.unroll,
@@ -275,27 +281,31 @@ class Recurrent(keras.layers.Layer):
         if mask is not None and self.zero_output_for_mask:
             outputs = ops.where(mask, outputs, ops.zeros_like(outputs))
             if not self.return_sequences:
-                last = outputs[-1]
+                last = outputs[:, -1]
         elif mask is not None and may_start_late:
             # Before its first unmasked step a row's output is 0, although its state is not.
-            started = ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
+            started = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
             outputs = ops.where(started, outputs, ops.zeros_like(outputs))
-            last = ops.where(ops.any(mask, axis=0), last, ops.zeros_like(last))
-        result = ops.transpose(outputs, (1, 0, 2)) if self.return_sequences else last
+            last = ops.where(ops.any(mask, axis=1), last, ops.zeros_like(last))
+        result = outputs if self.return_sequences else last
         return (result, *state) if self.return_state else result
 
+    def input_projection(self) -> Projection:
+        """W and b of p_t = W x_t + b."""
+        return Projection(self._cast(self.kernel), self.input_bias())
+
     def project(self, inputs: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
-        """W x + b: `[..., features] -> [..., gates * units]`, one product for all steps."""
-        kernel = self._cast(self.kernel)
-        if masks is None or len(masks) == 1:
-            inputs = inputs if masks is None else inputs * masks[0]
-            projected = sequence_product(inputs, kernel, self.jit_compile)
-        else:
-            kernels = ops.split(kernel, len(masks), axis=1)
-            masked = zip(masks, kernels, strict=True)
-            projected = ops.concatenate([ops.matmul(inputs * m, w) for m, w in masked], axis=-1)
-        bias = self.input_bias()
-        return projected if bias is None else projected + bias
+        """W x + b: `[..., features] -> [..., gates * units]`, one product for all steps.
+
+        `masks`, one a gate, multiply x before each gate's part of W.
+        """
+        projection = self.input_projection()
+        if masks is None:
+            return project(inputs, projection, self.jit_compile)
+        kernels = ops.split(projection.kernel, len(masks), axis=1)
+        masked = zip(masks, kernels, strict=True)
+        projected = ops.concatenate([ops.matmul(inputs * m, w) for m, w in masked], axis=-1)
+        return projected if projection.bias is None else projected + projection.bias
 
     def step(self, inputs: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One step, for decoding: no loop in the graph.
@@ -314,7 +324,7 @@ class Recurrent(keras.layers.Layer):
         new_state, _, _ = make_advance(self.cell(), self._loop_weights())(projected, state)
         return new_state[0], list(new_state)
 
-    def _dropout_masks(self, steps: Tensor, h: Tensor, training: bool) -> tuple[Any, Any]:
+    def _dropout_masks(self, x: Tensor, h: Tensor, training: bool) -> tuple[Any, Any]:
         """Masks drawn as Keras's cells draw them: constant over time, one a gate where it does."""
         if not training or not (self.dropout or self.recurrent_dropout):
             return None, None
@@ -327,7 +337,8 @@ class Recurrent(keras.layers.Layer):
             ]
             return masks if rate else None
 
-        inputs = draw(steps[0], self.dropout) if self.dropout else None
+        inputs = draw(x[:, 0], self.dropout) if self.dropout else None
+        inputs = inputs and [ops.expand_dims(m, 1) for m in inputs]  # [batch, 1, features]
         recurrent = draw(h, self.recurrent_dropout) if self.recurrent_dropout else None
         return inputs, recurrent
 
@@ -352,56 +363,3 @@ class Recurrent(keras.layers.Layer):
             config[name] = module.serialize(getattr(self, name))
         regularizer = keras.regularizers.serialize(self.activity_regularizer)
         return {**super().get_config(), **config, "activity_regularizer": regularizer}
-
-
-class Gated(Recurrent):
-    """A recurrent layer whose gates have an activation of their own (`recurrent_activation`)."""
-
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(units, activation, use_bias, **kwargs)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
-
-    def get_config(self) -> dict[str, Any]:
-        serialized = keras.activations.serialize(self.recurrent_activation)
-        return {**super().get_config(), "recurrent_activation": serialized}
-
-
-class ForgetBias(Gated):
-    """A gated layer with a forget gate, whose bias starts at 1 by default."""
-
-    forget_gate: ClassVar[int] = 0
-
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        unit_forget_bias: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(units, activation, recurrent_activation, use_bias, **kwargs)
-        self.unit_forget_bias = unit_forget_bias
-
-    def make_bias_initializer(self) -> Any:
-        if not self.unit_forget_bias:
-            return self.bias_initializer
-
-        def blocks(_: Any, *args: Any, **kwargs: Any) -> Tensor:
-            ones = keras.initializers.Ones()
-            each = [
-                ones if g == self.forget_gate else self.bias_initializer for g in range(self.gates)
-            ]
-            return ops.concatenate([make((self.units,), *args, **kwargs) for make in each])
-
-        return blocks
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}

@@ -1,0 +1,80 @@
+"""A recurrent layer's whole sequence: p_t = W x_t + b of all steps by one product, then the loop.
+
+Where TensorFlow compiles the loop, the product, the additions and the changes of axes are compiled
+with it; elsewhere they are operations before and after it.
+
+Axes in this file: batch first, then time, as a layer is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.layers.recurrence import Cell, Projection, State, Weights, product, recurrence
+
+Tensor = Any
+
+_ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+
+
+def project(inputs: Tensor, projection: Projection, jit_compile: bool = True) -> Tensor:
+    """W x + b: `[..., features] -> [..., gates * units]`, one product for all steps."""
+    projected = sequence_product(inputs, projection.kernel, jit_compile)
+    return projected if projection.bias is None else projected + projection.bias
+
+
+def whole_sequence(
+    cell: Cell,
+    weights: Weights,
+    projection: Projection | None,
+    inputs: Tensor,
+    state: Sequence[Tensor],
+    mask: Tensor | None = None,
+    unroll: bool = False,
+    jit_compile: bool = True,
+) -> tuple[Tensor, State]:
+    """Run a cell over a whole sequence of inputs.
+
+    Args:
+        projection: W and b; None where `inputs` are projected already.
+        inputs: `[batch, time, features]`.
+        mask: `[batch, time, 1]` bool or None; where False the state is copied.
+        cell, weights, state, unroll, jit_compile: as in `recurrence`.
+
+    Returns:
+        `(outputs, state)`: h_t of every step `[batch, time, outputs]` and the last states.
+    """
+    mask = None if mask is None else swap(mask)
+    if _ON_TENSORFLOW and jit_compile and projection is not None:
+        from zoo.layers import recurrence_tensorflow as fast
+
+        if fast.can_compile_all(cell, weights, inputs):
+            return fast.differentiable(
+                cell, weights, inputs, tuple(state), mask, unroll, True, projection
+            )
+    steps = swap(inputs)  # [time, batch, features]
+    projected = steps if projection is None else project(steps, projection, jit_compile)
+    outputs, final = recurrence(cell, weights, projected, state, mask, unroll, jit_compile)
+    return swap(outputs), final
+
+
+def swap(x: Tensor) -> Tensor:
+    """`[batch, time, size] -> [time, batch, size]` and back."""
+    return ops.transpose(x, (1, 0, 2))
+
+
+def sequence_product(inputs: Tensor, kernel: Tensor, jit_compile: bool = True) -> Tensor:
+    """W x_t of every step as one product: `[..., features] -> [..., gates * units]`."""
+    if _ON_TENSORFLOW and jit_compile:
+        from zoo.layers import recurrence_tensorflow as fast
+
+        if fast.gradient_is_recorded() and fast.can_compile(inputs):
+            leading = ops.shape(inputs)[:-1]
+            rows = ops.reshape(inputs, (-1, inputs.shape[-1]))  # [time * batch, features]
+            rows = fast.product_with_compiled_gradient(rows, kernel)
+            return ops.reshape(rows, (*leading, kernel.shape[1]))
+    return product(inputs, kernel)
