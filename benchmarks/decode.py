@@ -1,77 +1,97 @@
-"""One next-word step at batch 1: ours with cached state, `keras.Model.predict`, the bare products.
+"""One next-word step at batch 1: the loaded model, `keras.Model.predict`, the bare products.
 
-    python -m benchmarks.decode [--json]
+    python -m benchmarks.decode [--rounds 30] [--plot FILE] [--json]
 
-The model is an embedding, two LSTM layers and a softmax over the vocabulary. Ours is one
-tf.function call of `layer.step` per word with the state in hand, so its cost does not depend on
-how much text came before (`step_at_word_N`); stock Keras runs the layers over the text so far.
-The bare products are the step's matrix products and nothing else, in one tf.function.
+The model is an embedding, two LSTM layers and a softmax over the vocabulary, saved and loaded by
+`zoo.load`. Its `step` is one graph call a word with the state in hand, so its cost does not depend
+on how much text came before (`step_at_word_200`); stock Keras layers with the same weights run
+over the text so far (10 words). The bare products are the step's matrix products and nothing else,
+in one graph call. `generate` is a whole text in one graph call, per word.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.timing import in_turns, report
-from zoo.layers import LSTM, VocabularyOutput
+import zoo
+from benchmarks.stock_keras import stock_model
+from benchmarks.timing import compared, in_turns, plot_ratios, report
+
+CONTEXT, GENERATED = 10, 50
+COLUMNS = {
+    "model": "model",
+    "step ms": "step_wall_ms",
+    "at word 200": "step_at_word_200_wall_ms",
+    "products ms": "products_wall_ms",
+    "predict ms": "keras_predict_wall_ms",
+    "generate ms a word": "generate_ms_a_word",
+    "x predict": "x_keras_predict",
+    "step / products": "over_products",
+}
 
 
-class NextWord:
-    """The step of a language model over explicit states."""
-
-    def __init__(self, vocabulary: int, units: int, layers: int) -> None:
-        self.embedding = keras.layers.Embedding(vocabulary, units)
-        self.recurrent = [LSTM(units) for _ in range(layers)]
-        self.output = VocabularyOutput(vocabulary)
-        self.embedding.build()
-        for layer in self.recurrent:
-            layer.build((None, None, units))
-        self.output.build((None, units))
-        self.step = tf.function(self._step)
-
-    def initial_state(self) -> list[list[Any]]:
-        return [layer.get_initial_state(1) for layer in self.recurrent]
-
-    def _step(self, word: Any, states: list[list[Any]]) -> tuple[Any, list[list[Any]]]:
-        h, new_states = self.embedding(word), []
-        for layer, state in zip(self.recurrent, states, strict=True):
-            h, new = layer.step(h, state)
-            new_states.append(new)
-        return tf.nn.log_softmax(self.output(h)), new_states
+def loaded_model(vocabulary: int, units: int, layers: int) -> Any:
+    """A language model of random weights as `zoo.load` gives it."""
+    words = zoo.text.WordTokenizer.train(f"word{i}" for i in range(vocabulary - 4))
+    model = zoo.models.RecurrentLanguageModel(
+        words, units=units, embedding_dim=units, num_layers=layers
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_to_preset(f"{folder}/model")
+        return zoo.load(f"{folder}/model")
 
 
-def bare_products(model: NextWord) -> Any:
-    """The products of one step on constant inputs."""
-    kernels = [(r.kernel.value, r.recurrent_kernel.value) for r in model.recurrent]
-    matrix = model.output.own_kernel.value
+def bare_products(model: Any, units: int) -> Any:
+    """The products of one step on a constant input."""
+    kernels = [(r.kernel.value, r.recurrent_kernel.value) for r in model.recurrent_layers]
+    matrix = model.output_projection.own_kernel.value
+    h = tf.random.normal((1, units))
 
     @tf.function
     def run(h: Any) -> list[Any]:
         products = [tf.matmul(h, k) for pair in kernels for k in pair]
         return [*products, tf.matmul(h, matrix)]
 
-    return run
+    return lambda: run(h)[-1].numpy()
 
 
-def stock_model(vocabulary: int, units: int, layers: int) -> keras.Model:
-    stack = [keras.layers.LSTM(units, return_sequences=True) for _ in range(layers - 1)]
-    return keras.Sequential(
-        [
-            keras.Input((None,), dtype="int32"),
-            keras.layers.Embedding(vocabulary, units),
-            *stack,
-            keras.layers.LSTM(units),
-            keras.layers.Dense(vocabulary, activation="softmax"),
-        ]
-    )
+def stepper(model: Any, words: int) -> Any:
+    """The step after `words` words."""
+    state, word = model.initial_state(1), np.array([5], "int32")
+    for _ in range(words):
+        state = model.step(word, state)[1]
+    return lambda: np.asarray(model.step(word, state)[0])
+
+
+def measure(size: tuple[int, int, int], rounds: int) -> dict[str, Any]:
+    """One row of the report."""
+    model = loaded_model(*size)
+    stock, text = stock_model(model, CONTEXT), np.full((1, CONTEXT), 5, "int32")
+    contestants = {
+        "step": stepper(model, 1),
+        "step_at_word_200": stepper(model, 200),
+        "products": bare_products(model, size[1]),
+        "keras_predict": lambda: stock.predict(text, verbose=0),
+        "generate": lambda: model.generate(
+            "word1", sampler=zoo.TopP(0.9), max_words=GENERATED, seed=1
+        ),
+    }
+    result = in_turns(contestants, rounds, warm_up=10)
+    row = {"model": "x".join(map(str, size)), **compared(result, "step")}
+    row["over_products"] = round(1 / row["x_products"], 2)
+    row["over_products_low"] = round(1 / row["x_products_high"], 2)
+    row["over_products_high"] = round(1 / row["x_products_low"], 2)
+    row["growth_by_word_200"] = row["x_step_at_word_200"]
+    row["generate_ms_a_word"] = round(row["generate_wall_ms"] / GENERATED, 3)
+    return row
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -81,30 +101,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--plot", help="write a picture of the ratios here")
     options = parser.parse_args(arguments)
-    size = options.vocabulary, options.units, options.layers
-    model, stock = NextWord(*size), stock_model(*size)
-    products, h = bare_products(model), tf.random.normal((1, options.units))
-    word, text = tf.constant([5]), np.full((1, 10), 5, "int32")
-    early = model.initial_state()
-    late = early
-    for _ in range(200):
-        late = model.step(word, late)[1]
-    contestants = {
-        "step": lambda: model.step(word, early)[0].numpy(),
-        "step_at_word_200": lambda: model.step(word, late)[0].numpy(),
-        "products": lambda: products(h)[-1].numpy(),
-        "keras_predict": lambda: stock.predict(text, verbose=0),
-    }
-    result = in_turns(contestants, options.rounds, warm_up=10)
-    row: dict[str, Any] = {"model": "x".join(map(str, size))}
-    for name, values in result.items():
-        row |= {f"{name}_{key}": value for key, value in values.items()}
-    step = result["step"]["wall_ms"]
-    row["x_keras_predict"] = round(result["keras_predict"]["wall_ms"] / step, 1)
-    row["over_products"] = round(step / result["products"]["wall_ms"], 2)
-    row["growth_by_word_200"] = round(result["step_at_word_200"]["wall_ms"] / step, 2)
-    report([row], options.json)
+    row = measure((options.vocabulary, options.units, options.layers), options.rounds)
+    report([row], options.json, COLUMNS)
+    if options.plot:
+        plot_ratios([row], "model", options.plot, ("x_keras_predict", "x_products"))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """One training step of a whole language model: ours, stock Keras with its own fit step, PyTorch.
 
-    python -m benchmarks.language_model [--json]
+    python -m benchmarks.language_model [--rounds 10] [--memory] [--plot FILE] [--json]
 
 Embedding, two LSTM layers, softmax over the vocabulary, gradient clipping by global norm, Adam;
 float32, random words. Ours uses `zoo.layers.LSTM` and `zoo.layers.blocked_softmax_loss`; the
 stock model uses `keras.layers.LSTM`, `Dense` and `SparseCategoricalCrossentropy`. With
 `--memory`, each contestant runs alone in a process of its own and its peak resident memory is
-reported.
+reported. PyTorch is no dependency of the project: see benchmarks/recurrence.py.
 """
 
 from __future__ import annotations
@@ -23,9 +23,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks.timing import in_turns, report
+from benchmarks.timing import compared, in_turns, plot_ratios, report
 
 BATCH, TIME, UNITS, VOCABULARY, LAYERS = 32, 35, 256, 10_000, 2
+COLUMNS = {
+    "model": "model",
+    "ms": "zoo_wall_ms",
+    "Keras ms": "keras_wall_ms",
+    "PyTorch ms": "pytorch_wall_ms",
+    "x Keras": "x_keras",
+    "x PyTorch": "x_pytorch",
+    "peak MB": "zoo_peak_mb",
+    "Keras MB": "keras_peak_mb",
+    "PyTorch MB": "pytorch_peak_mb",
+}
 
 
 def words() -> tuple[np.ndarray, np.ndarray]:
@@ -131,6 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--plot", help="write a picture of the ratios here")
     parser.add_argument("--alone", choices=list(MAKERS), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.alone:
@@ -138,15 +150,12 @@ def main(arguments: list[str] | None = None) -> None:
         return
     result = in_turns({name: make() for name, make in MAKERS.items()}, options.rounds)
     size = f"{LAYERS}x{UNITS} LSTM, {VOCABULARY} words, {BATCH}x{TIME}"
-    row: dict[str, Any] = {"model": size}
-    for name, values in result.items():
-        row |= {f"{name}_{key}": value for key, value in values.items()}
-    for name in ("keras", "pytorch"):
-        row[f"x_{name}"] = round(result[name]["wall_ms"] / result["zoo"]["wall_ms"], 2)
-        row[f"x_{name}_cpu"] = round(result[name]["cpu_ms"] / result["zoo"]["cpu_ms"], 2)
+    row: dict[str, Any] = {"model": size, **compared(result, "zoo")}
     if options.memory:
         row |= {f"{name}_peak_mb": peak_memory_mb(name) for name in MAKERS}
-    report([row], options.json)
+    report([row], options.json, COLUMNS)
+    if options.plot:
+        plot_ratios([row], "model", options.plot)
 
 
 if __name__ == "__main__":

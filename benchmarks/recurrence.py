@@ -1,10 +1,21 @@
 """One training step of a recurrent layer: ours, `keras.layers` and PyTorch in turns.
 
-    python -m benchmarks.recurrence [--cells lstm,gru,rnn] [--sizes 32x35x256,...] [--json]
+    python -m benchmarks.recurrence [--cells lstm,gru,rnn] [--sizes 32x35x256,...] [--rounds 15]
+                                    [--profile] [--plot FILE] [--json]
 
 A step is the outputs of the whole sequence and the gradients for the input and every weight, in
-float32, inside one tf.function. `peak_share` is the step's arithmetic over its median time as a
-share of this machine's measured matrix-product peak. `--profile` splits our time by part.
+float32, inside one tf.function. A size is batch x time x units. Ratios are medians over the rounds
+of the other's wall time over ours, with quartiles.
+
+`peak_share` is the step's arithmetic (six products for each weight's part of it) over our median
+time, as a share of the matrix-product peak measured in the same run; `limit_NAME` is the ratio to
+NAME of a step that would do its products at that peak and everything else in no time at all.
+`--profile` measures that arithmetic product by product.
+
+PyTorch is no dependency of the project; without it only Keras is compared. Into an environment of
+its own, beside the project's:
+
+    python -m venv --system-site-packages TORCH && TORCH/bin/pip install torch==2.13.0
 """
 
 from __future__ import annotations
@@ -20,12 +31,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.timing import in_turns, matrix_peak_gflops, plot_ratios, report
+from benchmarks.timing import compared, in_turns, matrix_peak_gflops, plot_ratios, report
 from zoo.layers import make_recurrent
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 STOCK = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 SIZES = "32x35x256,20x35x650,64x50x512,128x20x256"
+COLUMNS = {
+    "cell": "cell",
+    "batch x time x units": "size",
+    "ms": "zoo_wall_ms",
+    "Keras ms": "keras_wall_ms",
+    "PyTorch ms": "pytorch_wall_ms",
+    "x Keras": "x_keras",
+    "limit": "limit_keras",
+    "x PyTorch": "x_pytorch",
+    "limit ": "limit_pytorch",
+    "share of peak": "peak_share",
+}
 
 
 def tensorflow_step(layer: Any, x: Any, d_y: Any) -> Callable[[], Any]:
@@ -76,42 +99,51 @@ def measure(cell: str, size: tuple[int, int, int], rounds: int, peak: float) -> 
     result = in_turns(contestants, rounds)
     gflop = 3 * 2 * 2 * batch * time * units * GATES[cell] * units / 1e9
     row: dict[str, Any] = {"cell": cell, "size": "x".join(map(str, size))}
-    for name, values in result.items():
-        row |= {f"{name}_{key}": value for key, value in values.items()}
-    ours = result["zoo"]
+    row |= compared(result, "zoo")
     for name in set(result) - {"zoo"}:
-        row[f"x_{name}"] = round(result[name]["wall_ms"] / ours["wall_ms"], 2)
-        row[f"x_{name}_cpu"] = round(result[name]["cpu_ms"] / ours["cpu_ms"], 2)
+        row[f"limit_{name}"] = round(result[name]["wall_ms"] / (gflop / peak * 1e3), 2)
     row["peak_gflops"] = round(peak, 1)
-    row["peak_share"] = round(gflop / ours["wall_ms"] * 1e3 / peak, 3)
-    row["peak_share_best"] = round(gflop / ours["wall_ms_best"] * 1e3 / peak, 3)
+    row["peak_share"] = round(gflop / row["zoo_wall_ms"] * 1e3 / peak, 3)
+    row["peak_share_best"] = round(gflop / row["zoo_wall_ms_best"] * 1e3 / peak, 3)
     return row
 
 
 def profile(size: tuple[int, int, int], rounds: int) -> dict[str, Any]:
-    """Where an LSTM's step goes: its bare products against everything."""
+    """The bare products of an LSTM's step, each in the form that is fastest alone."""
     batch, time, units = size
     rows, width = batch * time, 4 * units
     x, z = tf.random.normal((rows, units)), tf.random.normal((rows, width))
-    w, h = tf.random.normal((units, width)), tf.random.normal((batch, units))
+    w, w_t = tf.random.normal((units, width)), tf.random.normal((width, units))
 
     @tf.function(jit_compile=True)
-    def loop(h: Any) -> Any:
-        def body(t: Any, h: Any) -> Any:
-            return t + 1, h + 0.01 * tf.matmul(h, w)[:, :units]
+    def loop(h: Any, w: Any) -> Any:
+        def body(t: Any, h: Any, total: Any) -> Any:
+            a = tf.matmul(h, w)
+            return t + 1, h + 1e-3 * a[:, :1], total + a[0, 0]
 
-        return tf.while_loop(lambda t, _: t < time, body, (0, h))[1]
+        return tf.while_loop(lambda t, *_: t < time, body, (0, h, 0.0))[2]
 
-    product = tf.function(lambda a, b, ta, tb: tf.matmul(a, b, ta, tb), jit_compile=True)
+    @tf.function(jit_compile=True)
+    def product(a: Any, b: Any) -> Any:
+        return tf.matmul(a, b)
+
+    x_t = tf.transpose(x)
     parts = {
-        "forward_loop_product": lambda: loop(h).numpy(),
-        "input_projection": lambda: product(x, w, False, False).numpy(),
-        "kernel_gradient": lambda: product(tf.transpose(x), z, False, False).numpy(),
-        "input_gradient": lambda: product(z, w, False, True).numpy(),
+        "forward_loop": lambda: loop(x[:batch], w).numpy(),
+        "backward_loop": lambda: loop(z[:batch], w_t).numpy(),
+        "input_projection": lambda: product(x, w).numpy(),
+        "kernel_gradient": lambda: product(x_t, z).numpy(),
+        "input_gradient": lambda: product(z, w_t).numpy(),
     }
     timed = in_turns(parts, rounds)
     row: dict[str, Any] = {"profile": "x".join(map(str, size))}
-    return row | {f"{name}_ms": values["wall_ms"] for name, values in timed.items()}
+    row |= {f"{name}_ms": values["wall_ms"] for name, values in timed.items()}
+    # Recurrent and input kernels each have a forward product and two in the gradient.
+    row["products_ms"] = round(
+        row["forward_loop_ms"] + row["backward_loop_ms"] + row["input_projection_ms"]
+        + 2 * row["kernel_gradient_ms"] + row["input_gradient_ms"], 2,
+    )  # fmt: skip
+    return row
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -129,7 +161,10 @@ def main(arguments: list[str] | None = None) -> None:
     for cell in options.cells.split(","):
         for size in sizes:
             rows.append(measure(cell, size, options.rounds, peak))  # type: ignore[arg-type]
-            report(rows[-1:], options.json)
+            if options.json:
+                report(rows[-1:], True)
+    if not options.json:
+        report(rows, False, COLUMNS)
     if options.profile:
         report([profile(size, options.rounds) for size in sizes], options.json)  # type: ignore[arg-type]
     if options.plot:
