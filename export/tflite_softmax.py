@@ -43,7 +43,8 @@ def vectorised() -> Iterator[None]:
     """While it lasts, what is traced of the Keras models ends in `log_softmax` from here."""
     original = KerasModel.log_softmax
 
-    def ended(self: Any, hidden: Any) -> tf.Tensor:
+    def ended(self: Any, hidden: Any, kernel: Any = None) -> tf.Tensor:
+        # Not with the `kernel` given: the converter quantises the weights themselves only.
         return log_softmax(tf.cast(self.output_projection(hidden), tf.float32))
 
     KerasModel.log_softmax = ended  # type: ignore[method-assign, assignment]

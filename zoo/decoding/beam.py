@@ -82,8 +82,8 @@ def beam_search(
     def body(t: Any, *loop: Any) -> Any:
         tokens, open_scores, open_ids, state, pool_scores, pool_ids = loop
         log_probs, state = step(ops.reshape(tokens, (-1,)), {**state, **constant})
-        log_probs = without(log_probs, forbidden_ids)
-        scores, tokens, parents = _continuations(open_scores, log_probs, pool_scores)
+        found = _continuations(open_scores, log_probs, pool_scores, forbidden_ids)
+        scores, tokens, parents = found
         ids = ops.take_along_axis(open_ids, ops.expand_dims(parents, -1), axis=1)
         ids = ops.where(positions == t, ops.expand_dims(tokens, -1), ids)
         running = ops.expand_dims(t < limits, 1)  # [rows, 1]
@@ -121,21 +121,26 @@ def _start(first_ids: Any, state: dict[str, Any], width: int, max_steps: int) ->
     )
 
 
-def _continuations(open_scores: Any, log_probs: Any, pool_scores: Any) -> tuple[Any, Any, Any]:
+def _continuations(
+    open_scores: Any, log_probs: Any, pool_scores: Any, forbidden_ids: Sequence[int]
+) -> tuple[Any, Any, Any]:
     """The best continuations of a row's open hypotheses, as many as it has places left.
 
     Args:
         open_scores: [rows, width].
         log_probs: [rows * width, vocabulary].
         pool_scores: [rows, width], to count the places that are used up.
+        forbidden_ids: tokens that no text holds.
 
     Returns:
         Scores, tokens and parents [rows, width]; best first, places used up at NEVER.
     """
     width, vocabulary = open_scores.shape[1], log_probs.shape[-1]
-    # A hypothesis can give at most `width` of the best: two small selections, not one large.
-    each = min(width, vocabulary)
+    # A hypothesis can give at most `width` of the best: two small selections, not one large. The
+    # forbidden ones fall out of the selection, not out of all words: that would cost a pass.
+    each = min(width + len(forbidden_ids), vocabulary)
     best, tokens = ops.top_k(log_probs, k=each)  # [rows * width, each]
+    best = without(best, forbidden_ids, tokens)
     totals = ops.expand_dims(open_scores, -1) + ops.reshape(best, (-1, width, each))
     totals = ops.reshape(ops.maximum(totals, NEVER), (-1, width * each))
     scores, places = ops.top_k(totals, k=width)  # [rows, width]

@@ -12,15 +12,19 @@ from zoo.decoding.samplers import NEVER
 Step = Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
 
 
-def without(log_probs: Any, forbidden_ids: Sequence[int]) -> Any:
-    """Finite float32 log-probabilities [rows, vocabulary], NEVER for forbidden tokens."""
+def without(log_probs: Any, forbidden_ids: Sequence[int], tokens: Any = None) -> Any:
+    """Finite float32 log-probabilities [rows, vocabulary], NEVER for forbidden tokens.
+
+    Args:
+        tokens: whose log-probabilities they are, [rows, some]; None for the whole vocabulary.
+    """
     log_probs = ops.maximum(ops.cast(log_probs, "float32"), NEVER)  # no -inf: 0 * inf is NaN
     if not forbidden_ids:
         return log_probs
-    vocabulary = ops.arange(log_probs.shape[-1])
-    banned = vocabulary == forbidden_ids[0]
+    tokens = ops.arange(log_probs.shape[-1]) if tokens is None else tokens
+    banned = tokens == forbidden_ids[0]
     for i in forbidden_ids[1:]:
-        banned = ops.logical_or(banned, vocabulary == i)
+        banned = ops.logical_or(banned, tokens == i)
     return ops.where(banned, NEVER, log_probs)
 
 

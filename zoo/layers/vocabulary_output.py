@@ -94,7 +94,11 @@ class VocabularyOutput(keras.layers.Layer):
         return ops.transpose(ops.cast(matrix, self.compute_dtype))
 
     def call(self, inputs: Tensor) -> Tensor:
-        logits = ops.matmul(ops.cast(inputs, self.compute_dtype), self.kernel)
+        return self.logits(inputs, self.kernel)
+
+    def logits(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        """The call's value for a `kernel` that was read before: a loop need not turn it around."""
+        logits = ops.matmul(ops.cast(inputs, self.compute_dtype), kernel)
         logits = ops.cast(logits, "float64" if self.compute_dtype == "float64" else "float32")
         return logits if self.bias is None else logits + ops.cast(self.bias, logits.dtype)
 

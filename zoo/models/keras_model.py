@@ -48,9 +48,15 @@ class KerasModel(PresetModel, keras.Model):
         output = self.output_projection
         return layers.blocked_softmax_loss(hidden, output.kernel, output.bias, targets, weights)
 
-    def log_softmax(self, hidden: Any) -> Any:
-        """Natural-log probabilities [..., vocabulary] float32 of hidden vectors [..., width]."""
-        return ops.log_softmax(ops.cast(self.output_projection(hidden), "float32"), axis=-1)
+    def log_softmax(self, hidden: Any, kernel: Any = None) -> Any:
+        """Natural-log probabilities [..., vocabulary] float32 of hidden vectors [..., width].
+
+        Args:
+            kernel: the output's matrix where a loop has read it before; None reads it here.
+        """
+        output = self.output_projection
+        logits = output(hidden) if kernel is None else output.logits(hidden, kernel)
+        return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
 
     def parameter_count(self) -> int:
         return int(sum(np.prod(w.shape, dtype=np.int64) for w in self.trainable_weights))

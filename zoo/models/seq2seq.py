@@ -196,12 +196,12 @@ class Seq2Seq(Translator, KerasModel):
         state = self.encode(source_ids, training=training)
         return self.output_projection(self.features(state, inputs, training))
 
-    def step_graph(self, token_ids: Any, state: State) -> tuple[Any, State]:
-        """`step` on tensors."""
+    def step_graph(self, token_ids: Any, state: State, kernel: Any = None) -> tuple[Any, State]:
+        """`step` on tensors; `kernel` as in `log_softmax`."""
         first = [state[name] for name in self.state_names]
         hidden, new = self.decoder.step(token_ids, first, self._shared(state))
         named = dict(zip(self.state_names, new, strict=True))
-        return self.log_softmax(hidden), {**named, **self._shared(state)}
+        return self.log_softmax(hidden, kernel), {**named, **self._shared(state)}
 
     def token_log_probs_graph(self, source_ids: Any, inputs: Any, targets: Any) -> Any:
         """`token_log_probs` on tensors."""

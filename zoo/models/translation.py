@@ -43,6 +43,7 @@ class Translator:
     source_tokenizer: Any
     target_tokenizer: Any
     settings: dict[str, Any]
+    output_projection: Any
 
     @property
     def state_names(self) -> list[str]:
@@ -59,7 +60,7 @@ class Translator:
     def encode(self, source_ids: Any, source_mask: Any = None, training: bool = False) -> State:
         raise TypeError(f"{type(self).__name__} must define encode")
 
-    def step_graph(self, token_ids: Any, state: State) -> tuple[Any, State]:
+    def step_graph(self, token_ids: Any, state: State, kernel: Any = None) -> tuple[Any, State]:
         raise TypeError(f"{type(self).__name__} must define step_graph")
 
     def token_log_probs(self, source_ids: Any, inputs: Any, targets: Any) -> np.ndarray:
@@ -198,8 +199,10 @@ class Translator:
         """
         state = self.encode(source_ids)
         first_ids = ops.full((ops.shape(source_ids)[0],), BOS, dtype="int32")
+        # Tied to word vectors, the matrix is their transpose: taken once, not at every step.
+        step = partial(self.step_graph, kernel=self.output_projection.kernel)
         return beam_search(
-            self.step_graph,
+            step,
             {name: state[name] for name in self.state_names},
             first_ids,
             beam,
