@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
+import importlib.util
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -166,11 +166,15 @@ def _restore_with_extra_ops(path: str, options: LoadOptions) -> tuple[Any, Any]:
 
 
 def _import_extra_ops() -> bool:
+    """Register the add-on packages' operations; a package that is broken is named in the log."""
     found = False
     for package in EXTRA_OPS:
-        with contextlib.suppress(ImportError):
+        try:
             importlib.import_module(package)
             found = True
+        except (ImportError, tf.errors.OpError) as error:
+            if importlib.util.find_spec(package) is not None:
+                log.warning("%s is installed but cannot be imported: %s", package, error)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 
 import numpy as np
@@ -122,6 +123,31 @@ def test_tags_are_found_or_named(version):
         loader.load("m", 1, str(version), options("--saved_model_tags=gpu"))
     assert error.value.code is Code.NOT_FOUND
     assert "supplied tags: { gpu }" in error.value.message
+
+
+@pytest.mark.parametrize(("content", "works"), [("", True), ("raise ImportError('broken')", False)])
+def test_unknown_operations_are_sought_in_add_on_packages(
+    version, tmp_path, monkeypatch, caplog, content, works
+):
+    (tmp_path / "add_on_ops.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(loader, "EXTRA_OPS", ("add_on_ops", "not_installed_ops"))
+    restore = loader._restore
+
+    def unregistered(path, options):
+        if "add_on_ops" not in sys.modules:
+            raise tf.errors.NotFoundError(None, None, "Op type not registered 'AddOn'")
+        return restore(path, options)
+
+    monkeypatch.setattr(loader, "_restore", unregistered)
+    if works:
+        loader.load("m", 1, str(version), options()).close()
+        assert not caplog.records
+        del sys.modules["add_on_ops"]
+    else:
+        with pytest.raises(ServingError, match="Op type not registered 'AddOn'"):
+            loader.load("m", 1, str(version), options())
+        assert "add_on_ops is installed but cannot be imported: broken" in caplog.text
 
 
 def test_a_deadline_cuts_a_long_run(models):
