@@ -94,11 +94,15 @@ def serialized_examples(request_input: Any) -> np.ndarray:
 
 
 def run(
-    servable: Servable, feed: str, examples: np.ndarray, fetches: Sequence[str], deadline: Any
+    servable: Servable,
+    feeds: Sequence[str],
+    examples: np.ndarray,
+    fetches: Sequence[str],
+    deadline: Any,
 ) -> dict[str, np.ndarray]:
-    """The fetched tensors by name."""
+    """The fetched tensors by name; every feed gets the same examples."""
     unique = tuple(dict.fromkeys(fetches))
-    values = servable.runner.run((feed,), [examples], unique, deadline)
+    values = servable.runner.run(tuple(feeds), [examples] * len(feeds), unique, deadline)
     return {name: tensors.as_array(v) for name, v in zip(unique, values, strict=True)}
 
 
@@ -107,7 +111,7 @@ def classify(servable: Servable, request: Any, deadline: Any, check: bool = Fals
     signature = example_signature(servable, request.model_spec.signature_name)
     todo = plan(signature, CLASSIFY_METHOD, check)
     examples = serialized_examples(request.input)
-    values = run(servable, todo.feed, examples, list(todo.fetches.values()), deadline)
+    values = run(servable, [todo.feed], examples, list(todo.fetches.values()), deadline)
     return classification_result(todo, values, len(examples))
 
 
@@ -160,7 +164,7 @@ def regress(servable: Servable, request: Any, deadline: Any, check: bool = False
     signature = example_signature(servable, request.model_spec.signature_name)
     todo = plan(signature, REGRESS_METHOD, check)
     examples = serialized_examples(request.input)
-    values = run(servable, todo.feed, examples, list(todo.fetches.values()), deadline)
+    values = run(servable, [todo.feed], examples, list(todo.fetches.values()), deadline)
     return regression_result(todo, values, len(examples))
 
 
@@ -188,12 +192,11 @@ def regression_result(todo: Plan, values: dict[str, np.ndarray], count: int) -> 
 def multi_inference(servable: Servable, request: Any, deadline: Any, check: bool = False) -> Any:
     """The MultiInferenceResponse of several signatures on the same examples, in one run."""
     plans = _multi_plans(servable, request, check)
-    feeds = {todo.feed for todo in plans}
-    if len(feeds) > 1:
-        raise invalid_argument("Input tensor must be the same for all Signatures.")
+    # A TF1 graph's signatures share their input; each of a TF2 model's has one of its own.
+    feeds = sorted({todo.feed for todo in plans})
     examples = serialized_examples(request.input)
     fetches = [name for todo in plans for name in todo.fetches.values()]
-    values = run(servable, next(iter(feeds)), examples, fetches, deadline)
+    values = run(servable, feeds, examples, fetches, deadline)
     response = inference_pb2.MultiInferenceResponse()
     for task, todo in zip(request.tasks, plans, strict=True):
         result = response.results.add()

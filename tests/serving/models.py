@@ -16,7 +16,7 @@ from pathlib import Path
 import tensorflow as tf
 
 VERSION = 123
-CONFIGURED = ("half_plus_two", "text", "types", "loop")
+CONFIGURED = ("half_plus_two", "half_plus_two_tf2", "text", "types", "loop")
 CONFIG = """model_config_list {{
 {models}}}
 """
@@ -66,6 +66,29 @@ def _save_v1(session, directory, x, y, serialized, label) -> None:
     builder = v1.saved_model.Builder(str(directory))
     builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=tables)
     builder.save()
+
+
+def write_half_plus_tf2(directory: Path) -> None:
+    """The same in TF2, where every signature has an input of its own and predicts by name."""
+    module = tf.Module()
+    module.half, module.plus = tf.Variable(0.5), tf.Variable(2.0)
+
+    def of_examples(serialized: tf.Tensor) -> tf.Tensor:
+        features = {"x": tf.io.FixedLenFeature([1], tf.float32)}
+        return module.half * tf.io.parse_example(serialized, features)["x"] + module.plus
+
+    examples = tf.TensorSpec([None], tf.string, name="inputs")
+    vector = tf.TensorSpec([None], tf.float32, name="x")
+    functions = {
+        "serving_default": (lambda x: {"y": module.half * x + module.plus}, vector),
+        "regress_x_to_y": (lambda inputs: {"outputs": of_examples(inputs)}, examples),
+        "classify_x_to_y": (lambda inputs: {"scores": of_examples(inputs)}, examples),
+    }
+    signatures = {
+        key: tf.function(function, autograph=False).get_concrete_function(spec)
+        for key, (function, spec) in functions.items()
+    }
+    tf.saved_model.save(module, str(directory), signatures)
 
 
 class Text(tf.Module):
@@ -183,6 +206,7 @@ def write_all(directory: Path, base_on_server: str | None = None) -> Path:
     version = f"{VERSION:08d}"
     write_half_plus(directory / "half_plus_two" / version)
     write_half_plus(directory / "half_plus_three" / "1", addend=3.0)
+    write_half_plus_tf2(directory / "half_plus_two_tf2" / version)
     write_text(directory / "text" / version, directory)
     write_types(directory / "types" / version)
     write_loop(directory / "loop" / version)

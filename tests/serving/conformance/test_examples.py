@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import grpc
+import pytest
 from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2
 
 from tests.serving.models import VERSION
 
+MODELS = pytest.mark.parametrize("model", ["half_plus_two", "half_plus_two_tf2"])
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
@@ -24,28 +26,30 @@ def filled(request, *values, context=None):
     return request
 
 
-def classification(signature, *values, **kwargs):
+def classification(signature, *values, model="half_plus_two", **kwargs):
     request = classification_pb2.ClassificationRequest()
-    request.model_spec.name, request.model_spec.signature_name = "half_plus_two", signature
+    request.model_spec.name, request.model_spec.signature_name = model, signature
     return filled(request, *values, **kwargs)
 
 
-def regression(signature, *values, **kwargs):
+def regression(signature, *values, model="half_plus_two", **kwargs):
     request = regression_pb2.RegressionRequest()
-    request.model_spec.name, request.model_spec.signature_name = "half_plus_two", signature
+    request.model_spec.name, request.model_spec.signature_name = model, signature
     return filled(request, *values, **kwargs)
 
 
-def multi(*tasks):
+def multi(*tasks, model="half_plus_two"):
     request = inference_pb2.MultiInferenceRequest()
     for signature, method in tasks:
         task = request.tasks.add(method_name=method)
-        task.model_spec.name, task.model_spec.signature_name = "half_plus_two", signature
+        task.model_spec.name, task.model_spec.signature_name = model, signature
     return filled(request, 2.0, 4.0)
 
 
-def test_classify_scores(target):
-    answer = target.predictions.Classify(classification("classify_x_to_y", 2.0, 4.0))
+@MODELS
+def test_classify_scores(target, model):
+    request = classification("classify_x_to_y", 2.0, 4.0, model=model)
+    answer = target.predictions.Classify(request)
     assert [[c.score for c in item.classes] for item in answer.result.classifications] == [
         [3.0],
         [4.0],
@@ -60,8 +64,9 @@ def test_classify_labels(target):
     assert (item.label, item.score) == ("3", 3.0) or item.label.startswith("3.0")
 
 
-def test_regress(target):
-    answer = target.predictions.Regress(regression("regress_x_to_y", 2.0, 6.0))
+@MODELS
+def test_regress(target, model):
+    answer = target.predictions.Regress(regression("regress_x_to_y", 2.0, 6.0, model=model))
     assert [r.value for r in answer.result.regressions] == [3.0, 5.0]
 
 
@@ -83,8 +88,10 @@ def test_refused_classify_and_regress(target, refused):
     assert (code, details) == (INVALID, "Missing ModelSpec")
 
 
-def test_multi_inference(target):
-    request = multi(("regress_x_to_y", REGRESS), ("classify_x_to_y", CLASSIFY))
+@MODELS
+def test_multi_inference(target, model):
+    tasks = ("regress_x_to_y", REGRESS), ("classify_x_to_y", CLASSIFY)
+    request = multi(*tasks, model=model)
     first, second = target.predictions.MultiInference(request).results
     assert [r.value for r in first.regression_result.regressions] == [3.0, 4.0]
     assert second.classification_result.classifications[1].classes[0].score == 4.0
