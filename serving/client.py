@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(error, file=sys.stderr)
             return 2
     for text, answer in zip(options.texts, answers, strict=True):
-        content = answer if isinstance(answer, list) else vars(answer)
+        content = answer._asdict() if hasattr(answer, "_asdict") else answer
         print(json.dumps({"text": text, "answer": content}, ensure_ascii=False))
     return 0
 

@@ -81,7 +81,8 @@ class Profiler:
         threading.Event().wait(min(int(request.get(DURATION, 0)) or 1000, LONGEST_MS) / 1000)
         after = os.times()
         wall = max(after.elapsed - before.elapsed, 1e-9)
-        busy = after.user + after.system - before.user - before.system
+        # The system's estimate of a process's time can go back by a tick.
+        busy = max(0.0, after.user + after.system - before.user - before.system)
         text = f"Processor use: {busy / wall:.0%}; threads: {threading.active_count()}"
         return wire.delimited(MONITOR_TEXT, text.encode())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from tensorflow.lite.python import schema_py_generated
 from serving import signatures, tensors
 from serving.errors import Code, ServingError, deadline_exceeded
 from serving.loader import LoadOptions, Servable
-from serving.signatures import Signature
+from serving.signatures import Signature, Slot
 
 SEPARATOR = "\0"
 STORED_SIGNATURES = b"signature_defs_metadata"
@@ -102,14 +102,11 @@ def _own(interpreter: Any, key: str) -> Signature:
     """A signature that the interpreter runs by name: its tensors are told apart by KEY\\0ALIAS."""
     runner = interpreter.get_signature_runner(key)
     found = _signature(key, runner.get_input_details(), runner.get_output_details())
-    by_key = {
-        kind: {
-            alias: replace(slot, tensor=f"{key}{SEPARATOR}{alias}")
-            for alias, slot in getattr(found, kind).items()
-        }
-        for kind in ("inputs", "outputs")
-    }
-    return replace(found, **by_key)
+
+    def by_key(slots: Mapping[str, Slot]) -> dict[str, Slot]:
+        return {a: replace(slot, tensor=f"{key}{SEPARATOR}{a}") for a, slot in slots.items()}
+
+    return replace(found, inputs=by_key(found.inputs), outputs=by_key(found.outputs))
 
 
 def _tensors(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -140,20 +137,21 @@ def _stored_definitions(content: bytes) -> dict[str, Any]:
 def _stored(key: str, definition: Any, inputs: Any, outputs: Any) -> Signature:
     """A stored SignatureDef, its tensors checked against the model's and named as there."""
     found = signatures.from_definition(key, definition)
-    slots = {}
-    for kind, details in (("inputs", inputs), ("outputs", outputs)):
-        slots[kind] = {
-            alias: replace(slot, tensor=_plain(slot.tensor))
-            for alias, slot in getattr(found, kind).items()
-        }
-        for slot in slots[kind].values():
+
+    def checked(slots: Mapping[str, Slot], details: Mapping[str, Any]) -> dict[str, Slot]:
+        named = {alias: replace(s, tensor=_plain(s.tensor)) for alias, s in slots.items()}
+        for slot in named.values():
             if slot.tensor not in details:
                 raise ServingError(
                     Code.INVALID_ARGUMENT,
                     f"signature {key} names tensor {slot.tensor}, which is not among the "
-                    f"model's {kind}: {', '.join(details)}",
+                    f"model's: {', '.join(details)}",
                 )
-    return replace(found, **slots)
+        return named
+
+    return replace(
+        found, inputs=checked(found.inputs, inputs), outputs=checked(found.outputs, outputs)
+    )
 
 
 def _signature(key: str, inputs: Any, outputs: Any) -> Signature:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
+from tensorflow.python.profiler import profiler_client
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.client import Client
@@ -188,6 +190,24 @@ def test_profiler_service(address, tmp_path):
         monitor = channel.unary_unary("/tensorflow.ProfilerService/Monitor")
         assert b"Processor use" in monitor(wire.integer(1, 10), timeout=10)
     assert list((tmp_path / "session").glob("*.xplane.pb"))
+
+
+def test_tensorflows_own_profiler_client(address, tmp_path):
+    stop = threading.Event()
+
+    def ask():
+        while not stop.wait(0.05):
+            predict(address.grpc, predict_request("text", "score", text=[b"the cat"]))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        profiler_client.trace(address.grpc, str(tmp_path), 200, "", 10)
+        assert "Processor use" in profiler_client.monitor(address.grpc, 100, 1)
+    finally:
+        stop.set()
+        asking.join()
+    assert list(tmp_path.glob("plugins/profile/*/*.xplane.pb"))
 
 
 def test_tls_refuses_clients_without_a_certificate(models, tmp_path):

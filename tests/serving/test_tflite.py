@@ -84,5 +84,5 @@ def test_a_stored_signature_renames_the_tensors(half_plus_two, load):
 
 def test_a_stored_signature_of_other_tensors_is_refused(half_plus_two, load):
     content = with_stored_signature(half_plus_two, "k", definition("nowhere:0", "out/y:0"))
-    with pytest.raises(ServingError, match="signature k names tensor nowhere, .*inputs: in/x"):
+    with pytest.raises(ServingError, match="signature k names tensor nowhere, .*model's: in/x"):
         load(content)
