@@ -5,7 +5,8 @@
 Closed-loop clients at concurrency 1, 8 and 32 over gRPC and REST; without paths the shipped
 presets are exported and used. Beside the server stand (a) the bare SavedModel signature called
 in-process, one text at a time and with full batches of 32, and (b) the same SavedModel behind
-FastAPI + uvicorn and behind LitServe (`pip install fastapi litserve`), if they are installed.
+FastAPI + uvicorn and behind LitServe as it comes and with its own dynamic batching
+(`pip install fastapi litserve`), if they are installed. The server batches by the shipped file.
 The server's processor time is read from /proc, without the load generator's.
 """
 
@@ -38,11 +39,7 @@ CONTEXT = (
 )
 SOURCE = "wo ist der bahnhof und wie komme ich am besten dorthin ?"
 MODELS = {"next_word": CONTEXT, "translate": SOURCE}
-BATCHING = """max_batch_size { value: 32 }
-batch_timeout_micros { value: 2000 }
-max_enqueued_batches { value: 100 }
-num_batch_threads { value: 2 }
-"""
+BASELINES = ("fastapi", "litserve", "litserve-batching")
 
 
 @dataclass(frozen=True)
@@ -254,19 +251,20 @@ def model_paths(options: argparse.Namespace) -> dict[str, str]:
 
 def server_results(paths: dict[str, str], batching: bool, options: Any) -> Iterator[Result]:
     """The model server over gRPC and REST."""
+    from serving.defaults import BATCHING_CONFIG
+
     grpc_port, rest_port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder:
-        config, batch = Path(folder) / "models.config", Path(folder) / "batching.config"
+        config = Path(folder) / "models.config"
         listed = "".join(
             f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}\n'
             for name, path in paths.items()
         )
         config.write_text(f"model_config_list {{ {listed} }}")
-        batch.write_text(BATCHING)
         arguments = ["-m", "serving", f"--port={grpc_port}", f"--rest_api_port={rest_port}",
                      f"--model_config_file={config}"]  # fmt: skip
         if batching:
-            arguments += ["--enable_batching", f"--batching_parameters_file={batch}"]
+            arguments += ["--enable_batching", f"--batching_parameters_file={BATCHING_CONFIG}"]
         with process(arguments, rest_port) as pid:
             label = "batching" if batching else "plain"
             for model in paths:
@@ -280,7 +278,7 @@ def server_results(paths: dict[str, str], batching: bool, options: Any) -> Itera
 
 
 def baseline_results(kind: str, paths: dict[str, str], options: Any) -> Iterator[Result]:
-    """FastAPI or LitServe with one model at a time."""
+    """One of BASELINES with one model at a time."""
     for model, path in paths.items():
         port = free_port()
         arguments = ["-m", "benchmarks.serving_baselines", kind, f"--port={port}",
@@ -298,8 +296,8 @@ def results(options: argparse.Namespace) -> Iterator[Result]:
         yield from bare(model, path, MODELS[model], options.seconds)
     yield from server_results(paths, False, options)
     yield from server_results(paths, True, options)
-    for kind in ("fastapi", "litserve"):
-        if importlib.util.find_spec(kind) is None:
+    for kind in BASELINES:
+        if importlib.util.find_spec(kind.partition("-")[0]) is None:
             print(f"{kind} is not installed and left out", file=sys.stderr)
         else:
             yield from baseline_results(kind, paths, options)

@@ -2,8 +2,9 @@
 
     python -m benchmarks.serving_baselines fastapi --port 9000 --model NAME=BASE_PATH ...
     python -m benchmarks.serving_baselines litserve --port 9000 --model NAME=BASE_PATH ...
+    python -m benchmarks.serving_baselines litserve-batching --port 9000 --model NAME=BASE_PATH ...
 
-Both answer POST /v1/models/NAME:predict with {"instances": [text, ...]} from the same SavedModel
+All answer POST /v1/models/NAME:predict with {"instances": [text, ...]} from the same SavedModel
 through `tf.saved_model.load`, the way that their own guides show.
 """
 
@@ -61,23 +62,26 @@ def run_fastapi(port: int, models: dict[str, str]) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
 
 
-def run_litserve(port: int, models: dict[str, str]) -> None:
-    """LitServe with its own dynamic batching, one endpoint and one worker for the first model."""
+def run_litserve(port: int, models: dict[str, str], batch: int = 1) -> None:
+    """LitServe with one endpoint and one worker, for the first model."""
     from benchmarks import serving_litserve
 
     name, path = next(iter(models.items()))
-    serving_litserve.run(port, name, path)
+    serving_litserve.run(port, name, path, batch)
 
 
 def main() -> None:
     """Run one baseline until it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["fastapi", "litserve"])
+    parser.add_argument("kind", choices=["fastapi", "litserve", "litserve-batching"])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--model", action="append", required=True)
     options = parser.parse_args()
     models = dict(text.split("=", 1) for text in options.model)
-    {"fastapi": run_fastapi, "litserve": run_litserve}[options.kind](options.port, models)
+    if options.kind == "fastapi":
+        run_fastapi(options.port, models)
+    else:
+        run_litserve(options.port, models, 32 if options.kind == "litserve-batching" else 1)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,16 @@ import litserve
 
 from benchmarks.serving_baselines import answer, load
 
-LARGEST_BATCH = 32
 BATCH_SECONDS = 0.002
 
 
 class Api(litserve.LitAPI):
-    """One model, with LitServe's own dynamic batching."""
+    """One model; with a batch above one, LitServe's own dynamic batching."""
 
-    def __init__(self, name: str, path: str) -> None:
+    def __init__(self, name: str, path: str, batch: int) -> None:
         super().__init__(
-            max_batch_size=LARGEST_BATCH,
-            batch_timeout=BATCH_SECONDS,
+            max_batch_size=batch,
+            batch_timeout=BATCH_SECONDS if batch > 1 else 0.0,
             api_path=f"/v1/models/{name}:predict",
         )
         self._path = path
@@ -42,16 +41,18 @@ class Api(litserve.LitAPI):
         """An answer a text."""
         return output
 
-    def predict(self, texts: Any) -> list[dict[str, Any]]:
-        """Run the model; LitServe passes a lone text without a list."""
-        return answer(self.signature, [texts] if isinstance(texts, str) else texts)
+    def predict(self, texts: Any) -> Any:
+        """Run the model; without batching LitServe passes one text and wants one answer."""
+        if isinstance(texts, str):
+            return answer(self.signature, [texts])[0]
+        return answer(self.signature, texts)
 
     def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
         """The body of a response."""
         return {"predictions": [output]}
 
 
-def run(port: int, name: str, path: str) -> None:
+def run(port: int, name: str, path: str, batch: int) -> None:
     """Serve one model with one worker."""
-    server = litserve.LitServer(Api(name, path), accelerator="cpu", workers_per_device=1)
+    server = litserve.LitServer(Api(name, path, batch), accelerator="cpu", workers_per_device=1)
     server.run(host="127.0.0.1", port=port, generate_client_file=False, log_level="error")
