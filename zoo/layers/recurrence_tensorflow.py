@@ -92,7 +92,8 @@ def differentiable(
     first too, and everything is compiled together (see `projected.whole_sequence`).
     """
     wrap = tf.function(jit_compile=True, autograph=False) if compiled else _identity
-    faster = (compiled_sum_of_products, transposed_in_memory) if compiled else ()
+    summed = compiled_sum_of_products if compiled else common.sum_of_products
+    transposed = transposed_in_memory if compiled else tf.transpose
     parameters = [*weights[:3], *(projection or (None, None))]
     batch_first = projection is not None
 
@@ -111,11 +112,11 @@ def differentiable(
         used, w = _unpack(parameters, present)
         d_outputs = _swap(d_outputs) if batch_first else d_outputs
         d_projected, d_state, d_weights = common.backward(
-            cell, used, state, mask, run, d_outputs, d_final, unroll, *faster
+            cell, used, state, mask, run, d_outputs, d_final, unroll, summed, transposed
         )
         d_all = [*d_weights[:3], None, None]
         if w is not None:
-            d_all[3] = common.over_time_and_batch(faster[0], _swap(inputs), d_projected)
+            d_all[3] = common.over_time_and_batch(summed, _swap(inputs), d_projected)
             d_all[4] = None if w.bias is None else tf.reduce_sum(d_projected, axis=(0, 1))
         return d_projected, [d for d in d_all if d is not None], d_state
 
