@@ -5,7 +5,7 @@
 Embedding, two LSTM layers, softmax over the vocabulary, gradient clipping by global norm, Adam;
 float32, random words. Ours uses `zoo.layers.LSTM` and `zoo.layers.blocked_softmax_loss`; the
 stock model uses `keras.layers.LSTM`, `Dense` and `SparseCategoricalCrossentropy`. With
-`--memory`, each contestant runs alone in a process of its own and its peak resident memory is
+`--memory`, each contestant runs alone in a process of its own and what it adds to its memory is
 reported. PyTorch is no dependency of the project: see benchmarks/recurrence.py.
 """
 
@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -122,19 +122,24 @@ MAKERS = {"zoo": zoo_step, "keras": keras_step, "pytorch": torch_step}
 
 
 def peak_memory_mb(name: str) -> float:
-    """Peak resident memory of a process that runs ten steps of one contestant."""
+    """What ten steps of one contestant add to the memory of a process with everything imported."""
     command = [sys.executable, "-m", "benchmarks.language_model", "--alone", name]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(out.split()[-1])
 
 
 def run_alone(name: str) -> None:
+    before = resident_mb("VmRSS")
     step = MAKERS[name]()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(10):
         step()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{before / 1024:.1f} {peak / 1024:.1f}")
+    print(f"{resident_mb('VmHWM') - before:.1f}")
+
+
+def resident_mb(field: str) -> float:
+    """A figure of this process alone; getrusage's maximum is inherited from the parent."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def main(arguments: list[str] | None = None) -> None:

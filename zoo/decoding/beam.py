@@ -19,6 +19,7 @@ from typing import Any
 from keras import ops
 
 from zoo.decoding.samplers import IMPOSSIBLE, NEVER, Beam, is_count
+from zoo.decoding.selection import top_k
 from zoo.decoding.steps import Step, as_tensors, without
 from zoo.errors import ZooError
 from zoo.text.vocabulary import BOS, EOS, PAD
@@ -139,7 +140,7 @@ def _continuations(
     # A hypothesis can give at most `width` of the best: two small selections, not one large. The
     # forbidden ones fall out of the selection, not out of all words: that would cost a pass.
     each = min(width + len(forbidden_ids), vocabulary)
-    best, tokens = ops.top_k(log_probs, k=each)  # [rows * width, each]
+    best, tokens = top_k(log_probs, each)  # [rows * width, each]
     best = without(best, forbidden_ids, tokens)
     totals = ops.expand_dims(open_scores, -1) + ops.reshape(best, (-1, width, each))
     totals = ops.reshape(ops.maximum(totals, NEVER), (-1, width * each))
@@ -147,7 +148,7 @@ def _continuations(
     used = ops.sum(ops.cast(pool_scores > IMPOSSIBLE, "int32"), axis=1, keepdims=True)
     scores = ops.where(ops.arange(width, dtype="int32")[None, :] < width - used, scores, NEVER)
     places = ops.cast(places, "int32")
-    tokens = ops.reshape(ops.cast(tokens, "int32"), (-1, width * each))
+    tokens = ops.reshape(tokens, (-1, width * each))
     return scores, ops.take_along_axis(tokens, places, axis=1), places // each
 
 
