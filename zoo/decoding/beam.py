@@ -83,8 +83,7 @@ def beam_search(
     def body(t: Any, *loop: Any) -> Any:
         tokens, open_scores, open_ids, state, pool_scores, pool_ids = loop
         log_probs, state = step(ops.reshape(tokens, (-1,)), {**state, **constant})
-        found = _continuations(open_scores, log_probs, pool_scores, forbidden_ids)
-        scores, tokens, parents = found
+        scores, tokens, parents = _continuations(open_scores, log_probs, pool_scores, forbidden_ids)
         ids = ops.take_along_axis(open_ids, ops.expand_dims(parents, -1), axis=1)
         ids = ops.where(positions == t, ops.expand_dims(tokens, -1), ids)
         running = ops.expand_dims(t < limits, 1)  # [rows, 1]
