@@ -47,7 +47,7 @@ class Trainer(keras.Model):
         carried: dict[str, np.ndarray] | None = None,
         softmax: keras.layers.Layer | None = None,
     ) -> None:
-        super().__init__(name="trainer")
+        super().__init__(name="trainer", dtype="float32")  # the model has its own precision
         self.trained = model
         self.softmax = softmax
         self.loss_function = loss
@@ -70,7 +70,7 @@ class Trainer(keras.Model):
         carried = {name: variable.value for name, variable in self.state_variables.items()}
         total, weight, new = self.loss_function(batch, carried or None, training)
         for name, variable in self.state_variables.items():
-            variable.assign(ops.stop_gradient((new or carried)[name]))
+            variable.assign(ops.cast(ops.stop_gradient((new or carried)[name]), variable.dtype))
         return total / ops.maximum(weight, 1.0)
 
     def compute_loss(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from keras import ops
 
 from zoo import layers
 from zoo.backend import compiled
+from zoo.errors import ZooError
 from zoo.models.base import PresetModel
 from zoo.models.language_model import checked_count
 from zoo.presets import weights
@@ -81,6 +83,27 @@ class KerasModel(PresetModel, keras.Model):
 def as_ids(values: Any) -> Any:
     """Token ids as an int32 tensor."""
     return ops.convert_to_tensor(values, dtype="int32")
+
+
+def word_vectors(
+    vocabulary_size: int, width: int, dropout: float = 0.0, scale: float | None = None
+) -> layers.EmbeddingDropout:
+    """The layer of the word vectors x_t.
+
+    Args:
+        vocabulary_size, width: shape of the matrix.
+        dropout: whole words, for a whole sequence.
+        scale: standard deviation at the start; None for Keras's uniform ±0.05.
+
+    Raises:
+        ZooError: the scale is not a number above 0.
+    """
+    if scale is not None and not 0 < scale < math.inf:
+        raise ZooError(f"word_scale={scale!r}: give a standard deviation above 0, or None")
+    start = "uniform" if scale is None else keras.initializers.RandomNormal(stddev=scale)
+    return layers.EmbeddingDropout(
+        vocabulary_size, width, rate=dropout, embeddings_initializer=start, name="embedding"
+    )
 
 
 def positive(name: str, value: int) -> int:

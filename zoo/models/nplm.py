@@ -15,7 +15,7 @@ import keras
 from keras import ops
 
 from zoo import layers
-from zoo.models.keras_model import positive
+from zoo.models.keras_model import positive, word_vectors
 from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import BOS, Tokenizer
@@ -33,6 +33,7 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         direct: whether W^(3) x is added, as in [4].
         dropout: on the tanh layer.
         input_dropout: on the window's word vectors.
+        word_scale: standard deviation of the word vectors at the start; None for Keras's ±0.05.
 
     Example:
         >>> import zoo
@@ -52,6 +53,7 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         direct: bool = True,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
+        word_scale: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(tokenizer, **kwargs)
@@ -62,10 +64,9 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
             "direct": bool(direct),
             "dropout": dropout,
             "input_dropout": input_dropout,
+            "word_scale": word_scale,
         }
-        self.embedding = layers.EmbeddingDropout(
-            tokenizer.vocabulary_size, embedding_dim, name="embedding"
-        )
+        self.embedding = word_vectors(tokenizer.vocabulary_size, embedding_dim, scale=word_scale)
         self.input_dropout = keras.layers.Dropout(input_dropout, name="input_dropout")
         self.hidden_layer = keras.layers.Dense(units, activation="tanh", name="hidden")  # W1, b1
         self.hidden_dropout = keras.layers.Dropout(dropout, name="hidden_dropout")

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from zoo import layers
-from zoo.models.keras_model import positive
+from zoo.models.keras_model import positive, word_vectors
 from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import Tokenizer
@@ -39,6 +39,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         hidden_dropout: between recurrent layers, likewise.
         embedding_dropout: whole words, for a whole sequence.
         weight_drop: on the recurrent matrices.
+        word_scale: standard deviation of the word vectors at the start; None for Keras's ±0.05.
         cell_options: further arguments of the layer, such as `activation`, `use_bias`,
             `recurrent_initializer` or `learn_initial_state`.
 
@@ -64,6 +65,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         hidden_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         weight_drop: float = 0.0,
+        word_scale: float | None = None,
         cell_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -79,10 +81,11 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             "hidden_dropout": hidden_dropout,
             "embedding_dropout": embedding_dropout,
             "weight_drop": weight_drop,
+            "word_scale": word_scale,
             "cell_options": dict(cell_options or {}),
         }
-        self.embedding = layers.EmbeddingDropout(
-            tokenizer.vocabulary_size, embedding_dim, rate=embedding_dropout, name="embedding"
+        self.embedding = word_vectors(
+            tokenizer.vocabulary_size, embedding_dim, embedding_dropout, word_scale
         )
         self.input_dropout = layers.LockedDropout(input_dropout, name="input_dropout")
         self.recurrent_layers = [self._recurrent_layer(i) for i in range(num_layers)]

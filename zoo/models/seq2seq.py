@@ -34,7 +34,6 @@ What the equations leave open, and how it is settled here:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -288,9 +287,6 @@ def checked_settings(**settings: Any) -> dict[str, Any]:
         raise ZooError(f"attention={settings['attention']!r}: use 'bahdanau' or None")
     if settings["readout_units"] is not None:
         settings["readout_units"] = positive("readout_units", settings["readout_units"])
-    scale = settings["word_scale"]
-    if scale is not None and not 0 < scale < math.inf:
-        raise ZooError(f"word_scale={scale!r}: give a standard deviation above 0, or None")
     if settings["tied"] and not settings["feed_context"]:
         raise ZooError("tied=True without feed_context=True: there are no target word vectors")
     return settings

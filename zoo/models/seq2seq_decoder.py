@@ -15,7 +15,8 @@ from keras import ops
 
 from zoo import layers
 from zoo.layers.recurrence import scan
-from zoo.models.seq2seq_encoder import Encoder, word_vectors
+from zoo.models.keras_model import word_vectors
+from zoo.models.seq2seq_encoder import Encoder
 from zoo.models.seq2seq_levels import Level, SplitProjection, recurrence_only
 
 Tensor = Any
@@ -40,7 +41,12 @@ class Decoder(keras.layers.Layer):
         context_sizes = [encoder.output_size] if self.fed or attending else []
         self.embedding: Any = None
         if self.fed:
-            self.embedding = word_vectors(vocabulary_size, settings)
+            self.embedding = word_vectors(
+                vocabulary_size,
+                settings["embedding_dim"],
+                settings["word_dropout"],
+                settings["word_scale"],
+            )
             self.embedding.build()
         self.levels = [
             self._level(i, settings, encoder, [*word_sizes, *context_sizes])

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from zoo import layers
+from zoo.models.keras_model import word_vectors
 
 Tensor = Any
 
@@ -27,7 +28,9 @@ class Encoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.both = settings["bidirectional_encoder"]
         width = settings["embedding_dim"]
-        self.embedding = word_vectors(vocabulary_size, settings)
+        self.embedding = word_vectors(
+            vocabulary_size, width, settings["word_dropout"], settings["word_scale"]
+        )
         self.embedding.build()
         self.recurrent_layers = []
         for i in range(settings["num_layers"]):
@@ -95,16 +98,3 @@ class Encoder(keras.layers.Layer):
         if self.both:
             states = [bridge(s) for bridge, s in zip(self.bridges, states, strict=True)]
         return self.dropouts[-1](x, training=training), context, states
-
-
-def word_vectors(vocabulary_size: int, settings: dict[str, Any]) -> layers.EmbeddingDropout:
-    """Word vectors with the settings' size, dropout and scale at the start."""
-    scale = settings["word_scale"]
-    start = "uniform" if scale is None else keras.initializers.RandomNormal(stddev=scale)
-    return layers.EmbeddingDropout(
-        vocabulary_size,
-        settings["embedding_dim"],
-        rate=settings["word_dropout"],
-        embeddings_initializer=start,
-        name="embedding",
-    )
