@@ -3,7 +3,7 @@
     python -m benchmarks.language_model [--rounds 10] [--memory] [--plot FILE] [--json]
 
 Embedding, two LSTM layers, softmax over the vocabulary, gradient clipping by global norm, Adam;
-float32, random words. Ours uses `zoo.layers.LSTM` and `zoo.layers.blocked_softmax_loss`; the
+float32, random words. Ours uses `zoo.layers.LSTM`, `zoo.layers.blocked_softmax_loss` and `zoo train`'s Adam; the
 stock model uses `keras.layers.LSTM`, `Dense` and `SparseCategoricalCrossentropy`. With
 `--memory`, each contestant runs alone in a process of its own and what it adds to its memory is
 reported. PyTorch is no dependency of the project: see benchmarks/recurrence.py.
@@ -49,6 +49,7 @@ def zoo_step() -> Callable[[], Any]:
     import keras
     import tensorflow as tf
 
+    from training.optimizers import OnePassAdam
     from zoo.layers import LSTM, VocabularyOutput, blocked_softmax_loss
 
     x, y = (tf.constant(ids) for ids in words())
@@ -62,7 +63,7 @@ def zoo_step() -> Callable[[], Any]:
     body = keras.Model(inputs, hidden)
     output.build(hidden.shape)
     variables = [*body.trainable_variables, *output.trainable_variables]
-    optimizer = keras.optimizers.Adam(global_clipnorm=1.0)
+    optimizer = OnePassAdam(global_clipnorm=1.0)
     optimizer.build(variables)
 
     @tf.function
