@@ -12,6 +12,7 @@ reported. PyTorch is no dependency of the project: see benchmarks/recurrence.py.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import subprocess
 import sys
@@ -119,6 +120,7 @@ def torch_step() -> Callable[[], Any]:
     return step
 
 
+IMPORTS = {"zoo": ("training.optimizers", "zoo.models"), "keras": ("keras",), "pytorch": ("torch",)}
 MAKERS = {"zoo": zoo_step, "keras": keras_step, "pytorch": torch_step}
 
 
@@ -130,6 +132,8 @@ def peak_memory_mb(name: str) -> float:
 
 
 def run_alone(name: str) -> None:
+    for module in IMPORTS[name]:
+        importlib.import_module(module)
     before = resident_mb("VmRSS")
     step = MAKERS[name]()
     for _ in range(10):

@@ -151,8 +151,9 @@ def _summed_nats(
     def run(rows: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Any]:
         total, parts = _Gradient(kernel), []
         for a, b in bounds:
-            nats, delta = _nats_and_delta(rows[a:b], kernel, bias, targets[a:b])
-            total.add(rows[a:b], delta, factors[a:b])
+            block = _after(total.d_kernel, rows[a:b])
+            nats, delta = _nats_and_delta(block, kernel, bias, targets[a:b])
+            total.add(block, delta, factors[a:b])
             parts.append(ops.sum(nats * factors[a:b]))
         kept = total.result()
 
@@ -274,6 +275,16 @@ def _gradient_is_taken() -> bool:
     from zoo.layers.recurrence_tensorflow import gradient_is_recorded
 
     return gradient_is_recorded()
+
+
+def _after(done: Tensor | None, value: Tensor) -> Tensor:
+    """`value`, computed only once `done` is: TensorFlow would hold several blocks at a time."""
+    if done is None or keras.backend.backend() != "tensorflow":
+        return value
+    import tensorflow as tf
+
+    with tf.control_dependencies([done]):
+        return tf.identity(value)
 
 
 def _concatenate(parts: list[Tensor]) -> Tensor:
