@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from zoo import layers
-from zoo.backend import compiled
+from zoo.backend import compiled, int32_tensor
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
 from zoo.models.language_model import checked_count
@@ -82,7 +82,7 @@ class KerasModel(PresetModel, keras.Model):
 
 def as_ids(values: Any) -> Any:
     """Token ids as an int32 tensor."""
-    return ops.convert_to_tensor(values, dtype="int32")
+    return int32_tensor(values)
 
 
 def word_vectors(

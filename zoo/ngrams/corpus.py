@@ -16,7 +16,7 @@ from zoo.text.segmentation import fold
 from zoo.text.vocabulary import CONTROL_TOKENS
 
 CHUNK = 2_000  # sentences cut at a time: few enough for their words to stay in the cache
-MANY = 100  # sentences from which on Polars pays
+MANY = 100  # sentences from which on arrays pay
 
 
 def encode_corpus(tokenizer: Tokenizer, sentences: Iterable[str]) -> np.ndarray:
@@ -51,10 +51,9 @@ class Encoder:
     def _chunk(self, chunk: list[str]) -> np.ndarray:
         if len(chunk) >= MANY and self.whitespace is not None:
             folded = [fold(text, True) for text in chunk] if self.tokenizer.lowercase else chunk
-            try:
-                return self.whitespace(folded)
-            except UnicodeEncodeError:  # a lone surrogate, which Polars has no place for
-                pass
+            ids = self.whitespace(folded)
+            if ids is not None:
+                return ids
         return numbered(self.tokenizer, chunk, self.ids.__getitem__)
 
 

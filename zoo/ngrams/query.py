@@ -9,14 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from zoo.ngrams.tables import NGramTables
 from zoo.text import BOS, PAD
 
-Find = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
 STEPS = 3  # of binary search between two looks at which searches have ended
+
+
+class Found(NamedTuple):
+    """k-grams continued by a word, looked up; each [n].
+
+    Attributes:
+        is_hit: whether the table has them; elsewhere the rest is without meaning.
+        places: indices in level k + 1; int64.
+        log_probs, backoffs: what that level says; `backoffs` is of no use in the highest level.
+    """
+
+    is_hit: np.ndarray
+    places: np.ndarray
+    log_probs: np.ndarray
+    backoffs: np.ndarray
+
+
+Look = Callable[[int, np.ndarray, np.ndarray], Found]
 
 
 def find(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -49,37 +68,48 @@ def find(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray) -
     return place
 
 
+def search(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray) -> Found:
+    """`find`, with what level k + 1 says of each."""
+    above = tables.levels[k]
+    places = find(tables, k, contexts, words)
+    backoffs = above.backoff.take(places) if len(above.backoff) else above.backoff
+    return Found(places != above.missing, places, above.log_prob.take(places), backoffs)
+
+
 def stream_log_probs(
-    tables: NGramTables, stream: np.ndarray, look: Find | None = None
+    tables: NGramTables, stream: np.ndarray, look: Look | None = None
 ) -> np.ndarray:
     """log P of each id of sentences `<bos> w_1 ... w_n <eos>` one after another.
 
     Args:
-        look: finds n-grams as `find` does; `zoo.ngrams.index` has a faster one for much text.
+        look: `search` of these tables; `zoo.ngrams.index` has a faster one for much text.
         stream: [n] ids. Nothing is looked up across sentences, as no n-gram has `<eos>` in front
             or `<bos>` behind.
 
     Returns:
         [n] float32; what stands at `<bos>` is without meaning.
     """
+    look = look or partial(search, tables)
+    stream = stream.astype(np.int64)
     values = tables.levels[0].log_prob.take(stream).astype(np.float32)
     at = np.arange(1, len(stream))  # positions whose context of k words was seen
-    contexts = stream[:-1].astype(np.int64)
+    contexts = stream[:-1]
+    backoffs = tables.levels[0].backoff.take(contexts) if tables.order > 1 else contexts
     for k in range(1, tables.order):
-        level, above = tables.levels[k - 1], tables.levels[k]
-        words = stream.take(at)
-        found = look(k, contexts, words) if look else find(tables, k, contexts, words)
-        is_hit = found != above.missing
-        hit, missed = np.flatnonzero(is_hit), np.flatnonzero(~is_hit)
-        found, seen = found.take(hit), at.take(hit)
-        values[at.take(missed)] += level.backoff.take(contexts.take(missed))
-        values[seen] = above.log_prob.take(found)
+        found = look(k, contexts, stream.take(at))
+        backed_off = values.take(at)
+        backed_off += backoffs
+        values[at] = np.where(found.is_hit, found.log_probs, backed_off)
         if tables.missing_backoff:
             unseen = _words_before(stream) >= k
             unseen[at] = False
             values[unseen] += tables.missing_backoff
-        inside = len(seen) - bool(len(seen) and seen[-1] == len(stream) - 1)
-        at, contexts = seen[:inside] + 1, found[:inside]
+        hit = np.flatnonzero(found.is_hit)
+        at = at.take(hit)
+        inside = len(at) - bool(len(at) and at[-1] == len(stream) - 1)
+        at, hit = at[:inside] + 1, hit[:inside]
+        if k + 1 < tables.order:
+            contexts, backoffs = found.places.take(hit), found.backoffs[hit]
     return values
 
 

@@ -59,7 +59,7 @@ class SentenceScorer:
 
 
 def in_parallel(function: Callable, items: Sequence) -> list:
-    """`function` of each item, on threads where there are several: NumPy and Polars let go."""
+    """`function` of each item, on threads where there are several: NumPy lets go."""
     workers = min(CPUS, len(items))
     if workers < 2:
         return [function(item) for item in items]
@@ -68,7 +68,7 @@ def in_parallel(function: Callable, items: Sequence) -> list:
 
 
 def sentence_log_probs(
-    tables: NGramTables, ids: np.ndarray, look: query.Find | None = None
+    tables: NGramTables, ids: np.ndarray, look: query.Look | None = None
 ) -> np.ndarray:
     """Each sentence's log-probability, `<eos>` included; [sentences] float64."""
     stream = stream_of(ids)
