@@ -3,10 +3,11 @@
     python -m benchmarks.language_model [--rounds 10] [--memory] [--plot FILE] [--json]
 
 Embedding, two LSTM layers, softmax over the vocabulary, gradient clipping by global norm, Adam;
-float32, random words. Ours uses `zoo.layers.LSTM`, `zoo.layers.blocked_softmax_loss` and `zoo train`'s Adam; the
-stock model uses `keras.layers.LSTM`, `Dense` and `SparseCategoricalCrossentropy`. With
-`--memory`, each contestant runs alone in a process of its own and what it adds to its memory is
-reported. PyTorch is no dependency of the project: see benchmarks/recurrence.py.
+float32, random words. Ours uses `zoo.layers.LSTM`, `zoo.layers.blocked_softmax_loss` and the Adam
+of `zoo train`; the stock model uses `keras.layers.LSTM`, `Dense` and
+`SparseCategoricalCrossentropy`. With `--memory`, each contestant runs alone in a process of its
+own and what it adds to its memory is reported, imports left out. PyTorch is no dependency of the
+project: see benchmarks/recurrence.py.
 """
 
 from __future__ import annotations

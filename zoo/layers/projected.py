@@ -21,9 +21,9 @@ Tensor = Any
 _ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 
-def project(inputs: Tensor, projection: Projection, jit_compile: bool = True) -> Tensor:
+def project(inputs: Tensor, projection: Projection) -> Tensor:
     """W x + b: `[..., features] -> [..., gates * units]`, one product for all steps."""
-    projected = sequence_product(inputs, projection.kernel, jit_compile)
+    projected = product(inputs, projection.kernel)
     return projected if projection.bias is None else projected + projection.bias
 
 
@@ -57,7 +57,7 @@ def whole_sequence(
                 cell, weights, inputs, tuple(state), mask, unroll, True, projection
             )
     steps = swap(inputs)  # [time, batch, features]
-    projected = steps if projection is None else project(steps, projection, jit_compile)
+    projected = steps if projection is None else project(steps, projection)
     outputs, final = recurrence(cell, weights, projected, state, mask, unroll, jit_compile)
     return swap(outputs), final
 
@@ -65,16 +65,3 @@ def whole_sequence(
 def swap(x: Tensor) -> Tensor:
     """`[batch, time, size] -> [time, batch, size]` and back."""
     return ops.transpose(x, (1, 0, 2))
-
-
-def sequence_product(inputs: Tensor, kernel: Tensor, jit_compile: bool = True) -> Tensor:
-    """W x_t of every step as one product: `[..., features] -> [..., gates * units]`."""
-    if _ON_TENSORFLOW and jit_compile:
-        from zoo.layers import recurrence_tensorflow as fast
-
-        if fast.gradient_is_recorded() and fast.can_compile(inputs):
-            leading = ops.shape(inputs)[:-1]
-            rows = ops.reshape(inputs, (-1, inputs.shape[-1]))  # [time * batch, features]
-            rows = fast.product_with_compiled_gradient(rows, kernel)
-            return ops.reshape(rows, (*leading, kernel.shape[1]))
-    return product(inputs, kernel)

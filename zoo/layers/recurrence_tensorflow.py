@@ -40,34 +40,6 @@ def can_compile_all(cell: Cell, weights: Weights, inputs: Tensor) -> bool:
     return bool(by_hand and known and gradient_is_recorded())
 
 
-_ALIASED_COLUMNS = 256
-
-
-def compiled_sum_of_products(left: Tensor, right: Tensor) -> Tensor:
-    """`recurrence.sum_of_products` for use under XLA."""
-    if left.shape[1] % _ALIASED_COLUMNS:
-        return tf.matmul(left, right, transpose_a=True)
-    # Rows a multiple of 1 KiB apart share cache lines when read by columns, which nearly doubles
-    # the time of the product. A transposed copy avoids it; XLA would fold the transposition back
-    # into the product but for the barrier.
-    return tf.matmul(xla.optimization_barrier(tf.transpose(left))[0], right)
-
-
-def product_with_compiled_gradient(rows: Tensor, kernel: Tensor) -> Tensor:
-    """rows · kernel with the kernel's gradient as one compiled product."""
-    sum_of_products = tf.function(compiled_sum_of_products, jit_compile=True, autograph=False)
-
-    @tf.custom_gradient
-    def product(rows: Tensor, kernel: Tensor) -> tuple[Tensor, Callable[..., Any]]:
-        def gradient(d_product: Tensor) -> tuple[Tensor, Tensor]:
-            d_rows = tf.matmul(d_product, kernel, transpose_b=True)
-            return d_rows, sum_of_products(rows, d_product)
-
-        return tf.matmul(rows, kernel), gradient
-
-    return product(rows, kernel)
-
-
 def transposed_in_memory(matrix: Tensor) -> Tensor:
     """A transposed copy that XLA does not fold into the products that read it.
 
@@ -92,7 +64,7 @@ def differentiable(
     first too, and everything is compiled together (see `projected.whole_sequence`).
     """
     wrap = tf.function(jit_compile=True, autograph=False) if compiled else _identity
-    summed = compiled_sum_of_products if compiled else common.sum_of_products
+    summed = _operands if compiled else common.sum_of_products
     transposed = transposed_in_memory if compiled else tf.transpose
     parameters = [*weights[:3], *(projection or (None, None))]
     batch_first = projection is not None
@@ -133,6 +105,7 @@ def differentiable(
             d_projected, d_present, d_state = run_backward(
                 inputs, present, first, kept, d_outputs, d_final
             )
+            d_present = [_sum_of_products(d) for d in d_present]
             w = _unpack(parameters, present)[1]
             d_inputs = d_projected if w is None else run_input_gradient(d_projected, w.kernel)
             return (d_inputs, *d_present, *d_state)
@@ -143,6 +116,18 @@ def differentiable(
     count = len(present)
     outputs, *final = run(inputs, *present, *state)
     return outputs, tuple(final)
+
+
+def _operands(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """The factors of a product that is left to TensorFlow, which is faster than XLA with these."""
+    return left, right
+
+
+def _sum_of_products(gradient: Any) -> Tensor:
+    if not isinstance(gradient, tuple | list):
+        return gradient
+    left, right = gradient
+    return tf.matmul(left, right, transpose_a=True)
 
 
 def _unpack(template: Sequence[Any], present: Sequence[Any]) -> tuple[Weights, Projection | None]:

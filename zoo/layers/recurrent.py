@@ -301,7 +301,7 @@ class Recurrent(keras.layers.Layer):
         """
         projection = self.input_projection()
         if masks is None:
-            return project(inputs, projection, self.jit_compile)
+            return project(inputs, projection)
         kernels = ops.split(projection.kernel, len(masks), axis=1)
         masked = zip(masks, kernels, strict=True)
         projected = ops.concatenate([ops.matmul(inputs * m, w) for m, w in masked], axis=-1)

@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -217,7 +217,7 @@ class NGramLanguageModel(LanguageModel):
         if np.isneginf(log_probs).any():
             self._warn_of_zeros(texts, log_probs)
         rows = zip(log_probs.tolist(), tokens.tolist(), unknown.tolist(), strict=True)
-        return list(map(Score._make, rows))
+        return list(map(partial(tuple.__new__, Score), rows))  # `Score._make`, without its steps
 
     @cached_property
     def scorer(self) -> SentenceScorer:

@@ -24,7 +24,7 @@ class PerfectHash:
     Attributes:
         multiplier: odd.
         place_bits: there are 2 ** place_bits places.
-        moved: how far the places of each bucket are moved; [buckets] int32.
+        moved: how far the places of each bucket are moved; [buckets] int16 or int32.
     """
 
     multiplier: np.uint64
@@ -84,9 +84,12 @@ def _distances(hashed: np.ndarray, bits: int) -> np.ndarray | None:
         if not _settle(hashed[rows[:, None] + np.arange(size)], buckets[rows], owner, moved):
             return None
     rows = first[sizes == 1]
-    free = np.flatnonzero(owner == FREE)[: len(rows)]
-    moved[buckets[rows]] = (free - hashed[rows]) & (len(owner) - 1)
-    return moved
+    rows = rows[np.argsort(hashed[rows] & (len(owner) - 1))]
+    free = np.flatnonzero(owner == FREE)
+    free = free[np.arange(len(rows)) * len(free) // max(len(rows), 1)]  # spread, so never far
+    moved[buckets[rows]] = free - (hashed[rows] & (len(owner) - 1))
+    is_near = np.abs(moved).max(initial=0) < 2**15
+    return moved.astype(np.int16) if is_near else moved  # small enough for a nearer cache
 
 
 def _settle(hashed: np.ndarray, buckets: np.ndarray, owner: np.ndarray, moved: np.ndarray) -> bool:

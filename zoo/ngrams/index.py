@@ -16,7 +16,7 @@ from zoo.ngrams import query
 from zoo.ngrams.hashing import PerfectHash
 from zoo.ngrams.tables import NGramTables
 
-PAYS_AFTER = 1 / 4  # tokens to score, for each n-gram in the tables
+PAYS_AFTER = 1.5  # tokens to score, for each n-gram in the tables
 KEY_BITS = 63  # so that no key with its place looks like EMPTY
 EMPTY = np.uint64(2**64 - 1)
 SLOT = np.dtype([("key", np.uint64), ("log_prob", np.float32), ("backoff", np.float32)])
@@ -66,8 +66,9 @@ class LevelIndex:
         found = self.slots.take(self.hash(places))
         places <<= np.uint64(self.place_bits)
         places ^= found["key"]  # the place alone where the key is the same, else far above
-        is_hit = places < np.uint64(1 << self.place_bits)
-        return query.Found(is_hit, keys, found["log_prob"], found["backoff"])
+        hit = np.flatnonzero(places < np.uint64(1 << self.place_bits))
+        found = found.take(hit)
+        return query.Found(hit, keys.take(hit), found["log_prob"], found["backoff"])
 
 
 class HashFinder:

@@ -21,15 +21,15 @@ STEPS = 3  # of binary search between two looks at which searches have ended
 
 
 class Found(NamedTuple):
-    """k-grams continued by a word, looked up; each [n].
+    """k-grams continued by a word that are in the table.
 
     Attributes:
-        is_hit: whether the table has them; elsewhere the rest is without meaning.
+        hit: which of those looked for, rising; the rest has the same length.
         places: indices in level k + 1; int64.
         log_probs, backoffs: what that level says; `backoffs` is of no use in the highest level.
     """
 
-    is_hit: np.ndarray
+    hit: np.ndarray
     places: np.ndarray
     log_probs: np.ndarray
     backoffs: np.ndarray
@@ -72,8 +72,10 @@ def search(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray)
     """`find`, with what level k + 1 says of each."""
     above = tables.levels[k]
     places = find(tables, k, contexts, words)
+    hit = np.flatnonzero(places != above.missing)
+    places = places.take(hit)
     backoffs = above.backoff.take(places) if len(above.backoff) else above.backoff
-    return Found(places != above.missing, places, above.log_prob.take(places), backoffs)
+    return Found(hit, places, above.log_prob.take(places), backoffs)
 
 
 def stream_log_probs(
@@ -97,19 +99,18 @@ def stream_log_probs(
     backoffs = tables.levels[0].backoff.take(contexts) if tables.order > 1 else contexts
     for k in range(1, tables.order):
         found = look(k, contexts, stream.take(at))
-        backed_off = values.take(at)
-        backed_off += backoffs
-        values[at] = np.where(found.is_hit, found.log_probs, backed_off)
+        scores = values.take(at)
+        scores += backoffs
+        scores[found.hit] = found.log_probs
+        values[at] = scores
         if tables.missing_backoff:
             unseen = _words_before(stream) >= k
             unseen[at] = False
             values[unseen] += tables.missing_backoff
-        hit = np.flatnonzero(found.is_hit)
-        at = at.take(hit)
+        at = at.take(found.hit)
         inside = len(at) - bool(len(at) and at[-1] == len(stream) - 1)
-        at, hit = at[:inside] + 1, hit[:inside]
-        if k + 1 < tables.order:
-            contexts, backoffs = found.places.take(hit), found.backoffs[hit]
+        at = at[:inside] + 1
+        contexts, backoffs = found.places[:inside], found.backoffs[:inside]
     return values
 
 

@@ -16,6 +16,7 @@ from zoo.ngrams.tables import NGramTables
 from zoo.text import BOS, EOS, PAD, UNK, Tokenizer
 
 CHUNK = 500  # sentences at a time at least: fewer do not pay for a thread
+LARGEST_CHUNK = 20_000  # and at most, as a chunk's arrays are many times its text
 CPUS = os.cpu_count() or 1
 Scores = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -43,7 +44,7 @@ class SentenceScorer:
         """Log-probabilities [sentences], tokens with `<eos>`, and unknown words."""
         if self.tokens > PAYS_AFTER * self.tables.entries:
             self.make_index()
-        size = max(CHUNK, -(-len(texts) // (2 * CPUS)))
+        size = min(max(CHUNK, -(-len(texts) // CPUS)), LARGEST_CHUNK)
         chunks = [texts[i : i + size] for i in range(0, len(texts), size)]
         columns = zip(*in_parallel(self._chunk, chunks), strict=True)
         log_probs, tokens, unknown = (np.concatenate(column) for column in columns)

@@ -74,20 +74,21 @@ class WhitespaceIds:
         keys, long, first, second = _keys_of(_numbers(raw), starts, lengths)
         places = self.hash(keys)
         found = self.ids.take(places)
-        found[self.keys.take(places) != keys] = UNK
+        found[np.flatnonzero(self.keys.take(places) != keys)] = UNK
         ids = found.take(long)
         is_same = (self.first.take(ids) == first) & (self.second.take(ids) == second)
         is_same &= lengths.take(long) <= 2 * WIDTH
-        for i in long[~is_same].tolist():
-            start = int(starts[i])
-            found[i] = self.long.get(raw[start : start + int(lengths[i])], UNK)
+        others = long[~is_same]  # unknown, or too long for two numbers
+        first = starts.take(others)
+        spans = zip(first.tolist(), (first + lengths.take(others)).tolist(), strict=True)
+        found[others] = [self.long.get(raw[start:end], UNK) for start, end in spans]
         return found
 
 
 def _joined(sentences: Sequence[str]) -> bytes:
     """The sentences' UTF-8 with a space behind every word, `END` behind every sentence."""
-    between = f" {END} "
-    return "".join((between.join(sentences), between, PADDING)).encode()
+    ends = f" {END} {PADDING}".encode()
+    return f" {END} ".encode().join(map(str.encode, sentences)) + ends
 
 
 def _numbers(raw: bytes) -> np.ndarray:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.layers import CELLS, make_recurrent
-from zoo.layers import recurrence_tensorflow as fast
 
 STOCK = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
@@ -79,14 +78,6 @@ def test_gradient_by_hand(problem):
 @given(problems)
 def test_gradient_compiled(problem):
     compare(problem, compiled=True)
-
-
-@pytest.mark.parametrize("columns", [256, 5])
-def test_compiled_sum_of_products(columns):
-    rng = np.random.default_rng(1)
-    left, right = rng.normal(size=(7, columns)), rng.normal(size=(7, 3))
-    product = tf.function(fast.compiled_sum_of_products, jit_compile=True)
-    np.testing.assert_allclose(product(left, right), left.T @ right, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", sorted(CELLS))

@@ -1,6 +1,8 @@
-"""Scoring much text: ids by Polars, look-ups by hash and threads change no figure."""
+"""Scoring much text: arrays of bytes, look-ups by hash and threads change no figure."""
 
 from __future__ import annotations
+
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.ngrams import lines_of
 from zoo.models.ngram import NGramLanguageModel
-from zoo.ngrams import index, query, sentences
+from zoo.ngrams import hashing, index, query, sentences
 from zoo.ngrams.corpus import MANY, encode_corpus
 from zoo.text import EOS, WordTokenizer
 
@@ -37,13 +39,18 @@ def test_ids_of_many_sentences_are_those_of_each(texts: list[str], lowercase: bo
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("SPREAD", 2.5), ("SPREAD", 1.0), ("SPREAD", 0.1), ("KEY_BITS", 9)]
+    ("module", "name", "value"),
+    [(hashing, "FULL", 0.92), (hashing, "FULL", 0.2), (index, "KEY_BITS", 9)],
 )
 def test_the_index_finds_what_the_search_finds(
-    model: NGramLanguageModel, name: str, value: float, monkeypatch: pytest.MonkeyPatch
+    model: NGramLanguageModel,
+    module: ModuleType,
+    name: str,
+    value: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With room, crowded, far too small, and where no key fits."""
-    monkeypatch.setattr(index, name, value)
+    """Crowded, with room, and where no key fits."""
+    monkeypatch.setattr(module, name, value)
     tables, rng = model.tables, np.random.default_rng(1)
     find = index.HashFinder(tables)
     for k in range(1, tables.order):
@@ -51,10 +58,34 @@ def test_the_index_finds_what_the_search_finds(
         parent = np.repeat(np.arange(len(level)), np.diff(level.begin[:-1]))
         contexts = np.concatenate([parent, rng.integers(0, len(level) + 1, 3_000)])
         drawn = rng.integers(0, tables.vocabulary_size, 3_000)
-        words = np.concatenate([above.words[:-1], drawn]).astype(np.int32)
+        words = np.concatenate([above.words[:-1], drawn]).astype(np.int64)
         expected = query.find(tables, k, contexts, words)
         assert expected[: len(above)].tolist() == list(range(len(above)))
-        np.testing.assert_array_equal(find(k, contexts, words), expected)
+        found, plain = find(k, contexts, words), query.search(tables, k, contexts, words)
+        np.testing.assert_array_equal(found.hit, np.flatnonzero(expected != above.missing))
+        for got, wanted in zip(found[: 3 + (k + 1 < tables.order)], plain, strict=False):
+            np.testing.assert_array_equal(got, wanted)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=300), st.integers(0, 40))
+def test_keys_have_places_of_their_own(drawn: list[int], shift: int) -> None:
+    keys = np.unique(np.array(drawn, np.uint64) >> np.uint64(shift))
+    places = hashing.PerfectHash.of(keys)(keys)
+    assert len(np.unique(places)) == len(keys)
+
+
+def test_keys_of_a_regular_pattern_have_places_of_their_own() -> None:
+    for step in (1, 2**20, 2**31 - 1, 2**43):
+        keys = np.arange(20_000, dtype=np.uint64) * np.uint64(step)
+        made = hashing.PerfectHash.of(keys)
+        assert len(np.unique(made(keys))) == len(keys)
+        assert made.size < 4 * len(keys)
+
+
+def test_a_key_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="not distinct"):
+        hashing.PerfectHash.of(np.array([5, 5], np.uint64))
 
 
 @pytest.mark.parametrize("smoothing", ["kneser_ney", "stupid_backoff", "mle"])
@@ -75,6 +106,8 @@ def test_the_index_is_made_when_it_pays() -> None:
     model = NGramLanguageModel.train(lines_of("corpus.txt"), 3, tokenizer="whitespace")
     model.score(["the dog"])
     assert model.scorer.find is None
-    for _ in range(2):
+    while model.scorer.tokens <= index.PAYS_AFTER * model.tables.entries:
+        assert model.scorer.find is None
         model.score(lines_of("corpus.txt"))
+    model.score(["the dog"])
     assert model.scorer.find is not None
