@@ -177,11 +177,14 @@ def _rates(
     measure: str, timings: dict[str, dict[str, float]], counts: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
     rates = {name: counts[name] / t["wall_ms"] * 1e3 for name, t in timings.items()}
+    work = {name: t["cpu_ms"] / counts[name] for name, t in timings.items()}
     for name, timing in timings.items():
         yield {
             "measure": measure, "by": name, "per_second": round(rates[name], 1),
             "quartiles_ms": [timing["wall_ms_low"], timing["wall_ms_high"]],
+            "cpu_ms": timing["cpu_ms"],
             "ours_times_faster": round(rates["ours"] / rates[name], 2),
+            "ours_times_faster_cpu": round(work[name] / work["ours"], 2),
         }  # fmt: skip
 
 
