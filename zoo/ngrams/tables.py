@@ -12,7 +12,10 @@ one slice of the next level:
 Level 1 is addressed by the word's id. Every level has one more entry at the end, `missing`: the
 k-gram that was never seen, with no followers and backoff 0, so that a lookup need not branch.
 
-On disk each array is a .npy file, read by memory mapping: opening a model reads nothing else.
+On disk each array is a .npy file, read by memory mapping, but for `begin`, which is kept as one bit
+for each follower and each context: the followers of a context are that many zeros before a one.
+It takes a tenth of the space, and is the only array that opening a model reads (`K.ends.npy`;
+models saved before have `K.begin.npy`, which is mapped like the rest).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import numpy as np
 from zoo.errors import ZooError
 
 FOLDER = "tables"
-ARRAYS = ("words", "log_prob", "backoff", "begin")
+MAPPED = ("words", "log_prob", "backoff")
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class NGramTables:
     @property
     def bytes(self) -> int:
         """Size of all arrays."""
-        return sum(getattr(level, name).nbytes for level in self.levels for name in ARRAYS)
+        names = (*MAPPED, "begin")
+        return sum(getattr(level, name).nbytes for level in self.levels for name in names)
 
     @property
     def entries(self) -> int:
@@ -98,11 +102,13 @@ class NGramTables:
         folder = Path(directory) / FOLDER
         folder.mkdir(exist_ok=True)
         for k, level in enumerate(self.levels, 1):
-            for name in ARRAYS:
+            for name in MAPPED:
                 values = getattr(level, name)
                 if values.dtype == np.float32:
                     values = values.astype(dtype)
                 np.save(folder / f"{k}.{name}.npy", values, allow_pickle=False)
+            if k < self.order:
+                np.save(folder / f"{k}.ends.npy", packed_ends(level.begin), allow_pickle=False)
 
     @classmethod
     def load(
@@ -114,11 +120,16 @@ class NGramTables:
     ) -> NGramTables:
         """Map what `save` wrote into memory; damaged files are refused in one line."""
         folder = Path(directory) / FOLDER
-        levels = [
-            TableLevel(*[_mapped(folder / f"{k}.{name}.npy") for name in ARRAYS])
-            for k in range(1, order + 1)
+        mapped = [
+            [_mapped(folder / f"{k}.{name}.npy") for name in MAPPED] for k in range(1, order + 1)
         ]
-        tables = cls(tuple(levels), missing_backoff, monotone)
+        begins = [
+            _begin(folder, k, len(mapped[k - 1][0]) - 1, len(mapped[k][0]) - 1)
+            for k in range(1, order)
+        ]
+        pairs = zip(mapped, [*begins, np.zeros(0, np.int32)], strict=True)
+        levels = tuple(TableLevel(*arrays, begin) for arrays, begin in pairs)
+        tables = cls(levels, missing_backoff, monotone)
         _check(tables, folder)
         return tables
 
@@ -137,6 +148,39 @@ def _mapped(path: Path) -> np.ndarray:
     if values.ndim != 1 or values.dtype.kind not in "uif":
         raise ZooError(f"{path} holds {values.dtype} {values.shape}: not a table of this model")
     return np.asarray(values)  # still mapped, but a look-up is cheaper than through np.memmap
+
+
+def packed_ends(begin: np.ndarray) -> np.ndarray:
+    """`begin` as bits, eight to a byte: a one behind the zeros of each context's followers."""
+    ends = begin[1:-1] + np.arange(len(begin) - 2)
+    bits = np.zeros(int(begin[-1]) + len(ends), np.uint8)
+    bits[ends] = 1
+    return np.packbits(bits)
+
+
+def unpacked_ends(packed: np.ndarray, size: int, followers: int) -> np.ndarray | None:
+    """`begin` of `size` contexts from `packed_ends`; None where the numbers are not these."""
+    if min(size, followers) < 0 or packed.dtype != np.uint8:
+        return None
+    if len(packed) != (size + followers + 7) // 8:
+        return None
+    ends = np.flatnonzero(np.unpackbits(packed, count=size + followers))
+    if len(ends) != size:
+        return None
+    ends -= np.arange(size)
+    begin = np.concatenate([[0], ends, [followers]])
+    return begin.astype(np.int32 if followers < 2**31 else np.int64)
+
+
+def _begin(folder: Path, k: int, size: int, followers: int) -> np.ndarray:
+    """Level k's `begin`, read from either form."""
+    path, older = folder / f"{k}.ends.npy", folder / f"{k}.begin.npy"
+    if older.exists() and not path.exists():
+        return _mapped(older)
+    begin = unpacked_ends(_mapped(path), size, followers)
+    if begin is None:
+        raise ZooError(f"{folder}/{k}.*.npy do not fit together; save the preset again")
+    return begin
 
 
 def _check(tables: NGramTables, folder: Path) -> None:
