@@ -15,7 +15,7 @@ from zoo.text import EOS, UNK, Tokenizer, WordTokenizer
 from zoo.text.segmentation import fold
 from zoo.text.vocabulary import CONTROL_TOKENS
 
-CHUNK = 2_000  # sentences cut at a time: few enough for their words to stay in the cache
+CHUNK = 1_000  # sentences cut at a time: few enough for their words to stay in the cache
 MANY = 100  # sentences from which on arrays pay
 
 

@@ -94,24 +94,31 @@ def stream_log_probs(
     look = look or partial(search, tables)
     stream = stream.astype(np.int64)
     values = tables.levels[0].log_prob.take(stream).astype(np.float32)
-    at = np.arange(1, len(stream))  # positions whose context of k words was seen
+    last, following, scores = len(stream) - 2, stream[1:], values[1:]
+    at = None  # which of those have a context of k words that was seen; at first all
     contexts = stream[:-1]
     backoffs = tables.levels[0].backoff.take(contexts) if tables.order > 1 else contexts
     for k in range(1, tables.order):
-        found = look(k, contexts, stream.take(at))
-        scores = values.take(at)
-        scores += backoffs
-        scores[found.hit] = found.log_probs
-        values[at] = scores
+        found = look(k, contexts, following if at is None else following.take(at))
+        updated = scores if at is None else scores.take(at)
+        updated += backoffs
+        updated[found.hit] = found.log_probs
+        if at is not None:
+            scores[at] = updated
         if tables.missing_backoff:
-            unseen = _words_before(stream) >= k
-            unseen[at] = False
-            values[unseen] += tables.missing_backoff
-        at = at.take(found.hit)
-        inside = len(at) - bool(len(at) and at[-1] == len(stream) - 1)
+            scores[_unseen(stream, k, at)] += tables.missing_backoff
+        at = found.hit if at is None else at.take(found.hit)
+        inside = len(at) - bool(len(at) and at[-1] == last)
         at = at[:inside] + 1
         contexts, backoffs = found.places[:inside], found.backoffs[:inside]
     return values
+
+
+def _unseen(stream: np.ndarray, k: int, seen: np.ndarray | None) -> np.ndarray:
+    """Which ids of stream[1:] have a context of k words that is not among the seen ones."""
+    unseen = _words_before(stream)[1:] >= k
+    unseen[slice(None) if seen is None else seen] = False
+    return unseen
 
 
 def _words_before(stream: np.ndarray) -> np.ndarray:

@@ -63,9 +63,16 @@ def in_parallel(function: Callable, items: Sequence) -> list:
     """`function` of each item, on threads where there are several: NumPy lets go."""
     workers = min(CPUS, len(items))
     if workers < 2:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(workers) as threads:
-        return list(threads.map(function, items))
+        return _mapped(function, items)
+    shares = [items[i::workers] for i in range(workers)]
+    with ThreadPoolExecutor(workers - 1) as threads:  # the calling thread does its share
+        others = [threads.submit(_mapped, function, share) for share in shares[1:]]
+        done = [_mapped(function, shares[0]), *(other.result() for other in others)]
+    return [done[i % workers][i // workers] for i in range(len(items))]
+
+
+def _mapped(function: Callable, items: Sequence) -> list:
+    return [function(item) for item in items]
 
 
 def sentence_log_probs(
