@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FULL = 0.92  # of the places at most
+FULL = 0.88  # of the places at most
 BUCKET_BITS = 2  # fewer than of a place: about 2 to 4 keys a bucket
 TRIES = 24  # multipliers for one size
 FREE = -1

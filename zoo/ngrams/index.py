@@ -16,7 +16,7 @@ from zoo.ngrams import query
 from zoo.ngrams.hashing import PerfectHash
 from zoo.ngrams.tables import NGramTables
 
-PAYS_AFTER = 1.5  # tokens to score, for each n-gram in the tables
+PAYS_AFTER = 1.0  # tokens to score, for each n-gram in the tables
 KEY_BITS = 63  # so that no key with its place looks like EMPTY
 EMPTY = np.uint64(2**64 - 1)
 SLOT = np.dtype([("key", np.uint64), ("log_prob", np.float32), ("backoff", np.float32)])
