@@ -128,8 +128,11 @@ class NGramTables:
             for k in range(1, order)
         ]
         pairs = zip(mapped, [*begins, np.zeros(0, np.int32)], strict=True)
-        levels = tuple(TableLevel(*arrays, begin) for arrays, begin in pairs)
-        tables = cls(levels, missing_backoff, monotone)
+        levels = [
+            TableLevel(words, log_prob, backoff, begin)
+            for (words, log_prob, backoff), begin in pairs
+        ]
+        tables = cls(tuple(levels), missing_backoff, monotone)
         _check(tables, folder)
         return tables
 
