@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.ngrams import lines_of
 from zoo.models.ngram import NGramLanguageModel
-from zoo.ngrams import hashing, index, query, sentences
+from zoo.ngrams import hashing, index, query, sentences, whitespace
 from zoo.ngrams.corpus import MANY, encode_corpus
 from zoo.text import EOS, WordTokenizer
 
@@ -36,6 +36,28 @@ def test_ids_of_many_sentences_are_those_of_each(texts: list[str], lowercase: bo
     assert len(many) >= MANY
     expected = [i for text in many for i in (*tokenizer.encode(text), EOS)]
     assert encode_corpus(tokenizer, many).tolist() == expected
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "字"])
+def test_words_of_every_length_are_told_apart(letter: str) -> None:
+    """Known and unknown words that differ in one place, about the widths that keys are read in."""
+    words = [letter * n for n in range(1, 30)]
+    words += [letter * n + "b" + letter * m for n in range(20) for m in (0, 1, 7)]
+    tokenizer = WordTokenizer.train([" ".join(words)], lowercase=False, split="whitespace")
+    changed = [w[:i] + "c" + w[i + 1 :] for w in words for i in range(0, len(w), 3)]
+    texts = [f"{known} {other}" for known in words[::3] for other in changed[::5]]
+    assert len(texts) >= MANY
+    expected = [i for text in texts for i in (*tokenizer.encode(text), EOS)]
+    assert encode_corpus(tokenizer, texts).tolist() == expected
+
+
+def test_long_words_with_the_same_key_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whitespace, "FIRST_MULTIPLIER", np.uint64(0))
+    words = [f"{i:08d}suffix" for i in range(50)]  # all have one key
+    tokenizer = WordTokenizer.train([" ".join(words)], lowercase=False, split="whitespace")
+    texts = [*words, "99999999suffix"] * 2
+    expected = [i for text in texts for i in (*tokenizer.encode(text), EOS)]
+    assert encode_corpus(tokenizer, texts).tolist() == expected
 
 
 @pytest.mark.parametrize(
