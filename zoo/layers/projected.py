@@ -1,7 +1,7 @@
 """A recurrent layer's whole sequence: p_t = W x_t + b of all steps by one product, then the loop.
 
-Where TensorFlow compiles the loop, the product, the additions and the changes of axes are compiled
-with it; elsewhere they are operations before and after it.
+Where TensorFlow compiles the loop, the product and the additions are compiled with it; elsewhere
+they are operations before and after it.
 
 Axes in this file: batch first, then time, as a layer is called.
 """
@@ -49,14 +49,15 @@ def whole_sequence(
         `(outputs, state)`: h_t of every step `[batch, time, outputs]` and the last states.
     """
     mask = None if mask is None else swap(mask)
+    steps = swap(inputs)  # [time, batch, features]
     if _ON_TENSORFLOW and jit_compile and projection is not None:
         from zoo.layers import recurrence_tensorflow as fast
 
-        if fast.can_compile_all(cell, weights, inputs):
-            return fast.differentiable(
-                cell, weights, inputs, tuple(state), mask, unroll, True, projection
+        if fast.can_compile_all(cell, weights, steps):
+            outputs, final = fast.differentiable(
+                cell, weights, steps, tuple(state), mask, unroll, True, projection
             )
-    steps = swap(inputs)  # [time, batch, features]
+            return swap(outputs), final
     projected = steps if projection is None else project(steps, projection)
     outputs, final = recurrence(cell, weights, projected, state, mask, unroll, jit_compile)
     return swap(outputs), final

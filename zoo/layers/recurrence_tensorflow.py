@@ -34,9 +34,9 @@ def can_compile(projected: Tensor) -> bool:
 
 
 def can_compile_all(cell: Cell, weights: Weights, inputs: Tensor) -> bool:
-    """Whether a differentiated call on `[batch, time, features]` can be compiled as a whole."""
+    """Whether a differentiated call on `[time, batch, features]` can be compiled as a whole."""
     by_hand = cell.step_gradient is not None and weights.dropout_masks is None
-    known = not tf.executing_eagerly() and inputs.shape[1]
+    known = not tf.executing_eagerly() and inputs.shape[0]
     return bool(by_hand and known and gradient_is_recorded())
 
 
@@ -60,46 +60,44 @@ def differentiable(
 ) -> tuple[Tensor, State]:
     """`forward` with `backward` as its gradient; see `recurrence.recurrence`.
 
-    With a `projection`, `inputs` are `[batch, time, features]` before it, the outputs are batch
-    first too, and everything is compiled together (see `projected.whole_sequence`).
+    With a `projection`, `inputs` are `[time, batch, features]` before it, and the product is
+    compiled together with the loop (see `projected.whole_sequence`).
     """
     wrap = tf.function(jit_compile=True, autograph=False) if compiled else _identity
     summed = _operands if compiled else common.sum_of_products
     transposed = transposed_in_memory if compiled else tf.transpose
     parameters = [*weights[:3], *(projection or (None, None))]
-    batch_first = projection is not None
 
     @wrap
     def run_forward(inputs: Tensor, present: Any, state: State) -> Any:
         used, w = _unpack(parameters, present)
-        steps = inputs if w is None else common.product(_swap(inputs), w.kernel)
+        steps = inputs if w is None else common.product(inputs, w.kernel)
         bias = None if w is None else w.bias
         final, kept = common.forward(cell, used, steps, state, mask, unroll, bias)
-        return final, kept, _swap(kept.states[0]) if batch_first else kept.states[0]
+        return final, kept
 
     @wrap
     def run_backward(
         inputs: Tensor, present: Any, state: State, run: Any, d_outputs: Tensor, d_final: State
     ) -> Any:
         used, w = _unpack(parameters, present)
-        d_outputs = _swap(d_outputs) if batch_first else d_outputs
         d_projected, d_state, d_weights = common.backward(
             cell, used, state, mask, run, d_outputs, d_final, unroll, summed, transposed
         )
         d_all = [*d_weights[:3], None, None]
         if w is not None:
-            d_all[3] = common.over_time_and_batch(summed, _swap(inputs), d_projected)
+            d_all[3] = common.over_time_and_batch(summed, inputs, d_projected)
             d_all[4] = None if w.bias is None else tf.reduce_sum(d_projected, axis=(0, 1))
         return d_projected, [d for d in d_all if d is not None], d_state
 
     @wrap
     def run_input_gradient(d_projected: Tensor, kernel: Tensor) -> Tensor:
-        return _swap(common.product(d_projected, transposed_in_memory(kernel)))
+        return common.product(d_projected, transposed_in_memory(kernel))
 
     @tf.custom_gradient
     def run(inputs: Tensor, *rest: Tensor) -> tuple[Any, Callable[..., Any]]:
         present, first = rest[:count], rest[count:]
-        final, kept, outputs = run_forward(inputs, present, first)
+        final, kept = run_forward(inputs, present, first)
 
         def gradient(d_outputs: Tensor, *d_final: Tensor) -> tuple[Tensor, ...]:
             d_projected, d_present, d_state = run_backward(
@@ -110,7 +108,7 @@ def differentiable(
             d_inputs = d_projected if w is None else run_input_gradient(d_projected, w.kernel)
             return (d_inputs, *d_present, *d_state)
 
-        return (outputs, *final), gradient
+        return (kept.states[0], *final), gradient
 
     present = [p for p in parameters if p is not None]
     count = len(present)
@@ -136,11 +134,6 @@ def _unpack(template: Sequence[Any], present: Sequence[Any]) -> tuple[Weights, P
     every = [None if p is None else next(rest) for p in template]
     own = None if every[3] is None else Projection(every[3], every[4])
     return Weights(every[0], every[1], every[2]), own
-
-
-def _swap(x: Tensor) -> Tensor:
-    """`[batch, time, size] -> [time, batch, size]` and back."""
-    return tf.transpose(x, (1, 0, 2))
 
 
 def _identity(function: Callable[..., Any]) -> Callable[..., Any]:
