@@ -88,9 +88,16 @@ class Batcher:
             )
 
     def batched(
-        self, feeds: tuple[str, ...], fetches: tuple[str, ...], shapes: Shapes
+        self,
+        feeds: tuple[str, ...],
+        fetches: tuple[str, ...],
+        shapes: Shapes,
+        gathered: bool = False,
     ) -> tuple[list[str], list[str]]:
-        """The names to feed and to fetch instead; call with the graph as default graph."""
+        """The names to feed and to fetch instead; call with the graph as default graph.
+
+        Rows that were `gathered` before have done their waiting: their batch starts at once.
+        """
         unique = list(dict.fromkeys(fetches))
         specs = [
             tf.TensorSpec((None, *shape), self._graph.get_tensor_by_name(feed).dtype)
@@ -98,12 +105,14 @@ class Batcher:
         ]
         inputs = [tf.compat.v1.placeholder(s.dtype, s.shape, "batch_in") for s in specs]
         function = self._function(feeds, unique, specs)
-        outputs = self._batch_op(function, inputs)
+        outputs = self._batch_op(function, inputs, gathered)
         by_fetch = dict(zip(unique, outputs, strict=True))
         return [t.name for t in inputs], [by_fetch[fetch].name for fetch in fetches]
 
-    def _batch_op(self, function: Any, inputs: list[Any]) -> Any:
+    def _batch_op(self, function: Any, inputs: list[Any], gathered: bool) -> Any:
         p = self._parameters
+        # The operations of one shared name have one scheduler, with one timeout.
+        scheduler = "gathered" if gathered else "batcher"
         self._made += 1
         return gen_batch_ops.batch_function(
             in_tensors=inputs,
@@ -111,12 +120,12 @@ class Batcher:
             f=function,
             num_batch_threads=p.num_batch_threads.value,
             max_batch_size=self._largest,
-            batch_timeout_micros=p.batch_timeout_micros.value,
+            batch_timeout_micros=0 if gathered else p.batch_timeout_micros.value,
             max_enqueued_batches=p.max_enqueued_batches.value,
             allowed_batch_sizes=self._sizes(),
             enable_large_batch_splitting=self._splits,
             batch_padding_policy=p.batch_padding_policy.value or "PAD_UP",
-            shared_name=f"{self._name}_batcher",
+            shared_name=f"{self._name}_{scheduler}",
             batching_queue=f"{self._name}_{self._made}",
             Tout=[output.dtype for output in function.outputs],
         )

@@ -18,6 +18,7 @@ from tensorflow.python.client import pywrap_tf_session as tf_session
 
 from serving import batching
 from serving.errors import deadline_exceeded
+from serving.gathering import Limits
 
 MOST_PROGRAMS = 256
 # A deadline this many times the slowest run seen is safe to leave to the callable.
@@ -26,6 +27,7 @@ FORGET = 0.98
 TIMED_OUT = "Timed out waiting for the model; the deadline had passed"
 
 CALLERS_THREAD = -1
+GATHERED = True
 
 
 class Program:
@@ -88,8 +90,12 @@ class GraphRunner:
         self._lock = threading.Lock()
         self._batcher = None
         self._company = batching.Company()
+        # Set for a model that batches: what gathers its requests, by kind of request.
+        self.limits: Limits | None = None
+        self.gatherings: dict[Any, Any] = {}
         if parameters is not None:
             self._batcher = batching.Batcher(session.graph, parameters, name)
+            self.limits = Limits.of(parameters)
 
     def run(
         self,
@@ -112,6 +118,23 @@ class GraphRunner:
         with self._company as alone:
             shapes = () if alone else (batching.inner_shapes(arrays),)
             return self._program((feeds, fetches, *shapes)).run(arrays, deadline)
+
+    def check(self, arrays: Sequence[np.ndarray]) -> None:
+        """Refuse inputs that cannot be part of a batch."""
+        if self._batcher is not None:
+            self._batcher.check(arrays)
+
+    def run_gathered(
+        self,
+        feeds: tuple[str, ...],
+        arrays: Sequence[np.ndarray],
+        fetches: tuple[str, ...],
+        deadline: float | None,
+        alone: bool,
+    ) -> list[Any]:
+        """The same for rows that waited for their batch before; `alone` passes the scheduler by."""
+        shapes = () if alone else (batching.inner_shapes(arrays), GATHERED)
+        return self._program((feeds, fetches, *shapes)).run(arrays, deadline)
 
     def _program(self, key: Any) -> Program:
         program = self._programs.get(key)
@@ -138,6 +161,7 @@ class GraphRunner:
     def close(self) -> None:
         """Give the session's memory back; no request may be running."""
         self._programs.clear()
+        self.gatherings.clear()
         graph = self._session.graph
         self._session.close()
         del graph

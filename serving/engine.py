@@ -35,6 +35,54 @@ class Call:
         self.version: int | None = None
 
 
+class Visit:
+    """A request's stay on the version that it names, which is not unloaded meanwhile."""
+
+    def __init__(self, engine: Engine, call: Call, spec: Any) -> None:
+        """Enter.
+
+        Raises:
+            ServingError: there is no such version.
+        """
+        self._engine, self._call, self._spec = engine, call, spec
+        try:
+            self._entry = engine.enter(spec)
+        except Exception as caught:
+            raise self._recorded(caught) from caught
+        call.version = self._entry.version
+        self._started = time.monotonic()
+        self._inside = True
+
+    @property
+    def servable(self) -> Servable:
+        """The loaded version."""
+        return self._entry.opened
+
+    def succeeded(self) -> None:
+        """Leave; the request has its answer."""
+        took = time.monotonic() - self._started
+        self.leave()
+        latency = self._engine.metrics.runtime_latency
+        latency.observe(took * MICRO, self._spec.name, self._call.method, "TF1")
+        self._engine.record(self._call, self._spec, None)
+
+    def failed(self, caught: BaseException) -> ServingError:
+        """Leave; returns the error as the client should see it."""
+        self.leave()
+        return self._recorded(caught)
+
+    def leave(self) -> None:
+        """Leave without a trace; once is enough."""
+        if self._inside:
+            self._inside = False
+            self._entry.leave()
+
+    def _recorded(self, caught: BaseException) -> ServingError:
+        error = from_exception(caught)
+        self._engine.record(self._call, self._spec, error)
+        return error
+
+
 class Engine:
     """Answers requests from the models of a server."""
 
@@ -57,25 +105,16 @@ class Engine:
         Raises:
             ServingError: whatever went wrong, as the client should see it.
         """
-        error = None
+        visit = Visit(self, call, spec)
         try:
-            entry = self._enter(spec)
-            try:
-                call.version = entry.version
-                started = time.monotonic()
-                answer = work(entry.opened)
-                took = time.monotonic() - started
-            finally:
-                entry.leave()
-            self.metrics.runtime_latency.observe(took * MICRO, spec.name, call.method, "TF1")
-            return answer
+            answer = work(visit.servable)
         except Exception as caught:
-            error = from_exception(caught)
-            raise error from caught
-        finally:
-            self._record(call, spec, error)
+            raise visit.failed(caught) from caught
+        visit.succeeded()
+        return answer
 
-    def _enter(self, spec: Any) -> Entry:
+    def enter(self, spec: Any) -> Entry:
+        """The version that a ModelSpec names, kept loaded until its `leave` is called."""
         if not spec.name:
             raise invalid_argument("ModelSpec has no name specified.")
         choice = spec.WhichOneof("version_choice")
@@ -83,7 +122,8 @@ class Engine:
         label = spec.version_label if choice == "version_label" else None
         return self.core.manager.enter(spec.name, version, label)
 
-    def _record(self, call: Call, spec: Any, error: ServingError | None) -> None:
+    def record(self, call: Call, spec: Any, error: ServingError | None) -> None:
+        """Count, time and log a request that has ended."""
         status = error.code.name if error is not None else "OK"
         # Names that no model has would let a client grow the metrics without end.
         name = spec.name if call.version is not None else ""
@@ -173,7 +213,7 @@ class Engine:
                 raise invalid_argument(f"Metadata field {name} is not supported")
         spec = request.model_spec
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        entry = self._enter(spec)
+        entry = self.enter(spec)
         try:
             response.model_spec.name = entry.name
             response.model_spec.version.value = entry.version

@@ -1,114 +1,50 @@
-"""The gRPC side: TensorFlow Serving's services, health and reflection on one server."""
+"""The gRPC side: TensorFlow Serving's services, health and reflection on one server.
+
+The server lives in an event loop; what may take long runs in threads.
+"""
 
 from __future__ import annotations
 
-import logging
-import os
-import time
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import grpc
-from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    inference_pb2,
-    model_management_pb2,
-    model_service_pb2,
-    predict_pb2,
-    prediction_service_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
 from serving import protos
 from serving.config import read_text_proto
-from serving.engine import Call, Engine
-from serving.errors import Code, ServingError, from_exception, invalid_argument, truncated
+from serving.engine import Engine
+from serving.errors import Code, ServingError, invalid_argument
 from serving.flags import Flags
+from serving.grpc_methods import handler, in_threads, model_methods, prediction_methods
+from serving.grpc_predict import GatheredPredict
+from serving.unix_socket import SocketPath
 
-log = logging.getLogger("serving.grpc")
 PREDICTION = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name
 MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
 HEALTH_NAMES = ("", "PredictionService", "ModelService", PREDICTION, MODEL)
-STATUS = {status.value[0]: status for status in grpc.StatusCode}
-LONGEST_DEADLINE = 1e7
 BATCHING_THREADS = 64
 
-Work = Callable[[Any, Any], Any]
+T = TypeVar("T")
 
 
-def deadline_of(context: Any) -> float | None:
-    """The client's deadline on the clock of time.monotonic(), or None without one."""
-    left = context.time_remaining()
-    if left is None or left > LONGEST_DEADLINE:
-        return None
-    return time.monotonic() + left
+@cache
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of all gRPC servers of this process; gRPC wants one loop a process."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True, name="grpc-server").start()
+    return loop
 
 
-def _unary(request_class: Any, work: Work) -> Any:
-    """A method handler that parses, works, and turns errors into status codes."""
-
-    def handle(data: bytes, context: Any) -> bytes:
-        try:
-            request = request_class.FromString(data)
-            answer = work(request, context)
-            return answer if isinstance(answer, bytes) else answer.SerializeToString()
-        except DecodeError:
-            error = invalid_argument(f"cannot parse {request_class.DESCRIPTOR.full_name}")
-        except Exception as caught:
-            error = from_exception(caught)
-            if error.code is Code.INTERNAL:
-                log.exception("request failed")
-        return context.abort(STATUS[int(error.code)], truncated(error.message))
-
-    return grpc.unary_unary_rpc_method_handler(handle)
-
-
-def prediction_handlers(engine: Engine) -> dict[str, Any]:
-    """PredictionService by method name."""
-
-    def timed(name: str, method: Callable[[Any, Call], Any]) -> Work:
-        return lambda request, context: method(request, Call("GRPC", name, deadline_of(context)))
-
-    return {
-        "Predict": _unary(predict_pb2.PredictRequest, timed("Predict", engine.predict)),
-        "Classify": _unary(
-            classification_pb2.ClassificationRequest, timed("Classify", engine.classify)
-        ),
-        "Regress": _unary(regression_pb2.RegressionRequest, timed("Regress", engine.regress)),
-        "MultiInference": _unary(
-            inference_pb2.MultiInferenceRequest, timed("MultiInference", engine.multi_inference)
-        ),
-        "GetModelMetadata": _unary(
-            get_model_metadata_pb2.GetModelMetadataRequest,
-            lambda request, context: engine.metadata(request),
-        ),
-    }
-
-
-def model_handlers(engine: Engine) -> dict[str, Any]:
-    """ModelService by method name."""
-
-    def reload(request: Any, context: Any) -> Any:
-        response = model_management_pb2.ReloadConfigResponse()
-        grown = engine.reload(request, deadline_of(context))
-        for name, increase in grown.items():
-            response.metric.add(name=name, int64_value_increase=increase)
-        response.status.SetInParent()
-        return response
-
-    return {
-        "GetModelStatus": _unary(
-            get_model_status_pb2.GetModelStatusRequest,
-            lambda request, context: engine.status(request),
-        ),
-        "HandleReloadConfigRequest": _unary(model_management_pb2.ReloadConfigRequest, reload),
-    }
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run in the event loop and wait for it from another thread."""
+    return asyncio.run_coroutine_threadsafe(work, event_loop()).result()
 
 
 class GrpcServer:
@@ -117,17 +53,33 @@ class GrpcServer:
     def __init__(self, engine: Engine, flags: Flags, extra: list[Any] | None = None) -> None:
         self._flags = flags
         self._credentials = tls_credentials(flags)
-        threads = worker_threads(flags)
-        self._server = grpc.server(
-            ThreadPoolExecutor(threads, thread_name_prefix="grpc"), options=server_options(flags)
-        )
-        handlers = {PREDICTION: prediction_handlers(engine), MODEL: model_handlers(engine)}
-        for service, methods in handlers.items():
-            generic = grpc.method_handlers_generic_handler(service, methods)
-            self._server.add_generic_rpc_handlers((generic,))
-        for generic in extra or []:
-            self._server.add_generic_rpc_handlers((generic,))
-        self._health = health.HealthServicer()
+        self._options = server_options(flags)
+        self._threads = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="grpc")
+        self._health = health.aio.HealthServicer()
+        self._socket = SocketPath(flags.grpc_socket_path) if flags.grpc_socket_path else None
+        self._server: Any = None
+        wait_for(self._build([*self._services(engine), *(extra or [])]))
+
+    def _services(self, engine: Engine) -> list[Any]:
+        """The generic handlers of PredictionService and ModelService."""
+        prediction, model = prediction_methods(engine), model_methods(engine)
+        services = {
+            PREDICTION: {name: in_threads(m, self._threads) for name, m in prediction.items()},
+            MODEL: {name: in_threads(m, self._threads) for name, m in model.items()},
+        }
+        predict = GatheredPredict(engine, prediction["Predict"], self._threads)
+        services[PREDICTION]["Predict"] = predict
+        return [
+            grpc.method_handlers_generic_handler(
+                service, {name: handler(answering) for name, answering in methods.items()}
+            )
+            for service, methods in services.items()
+        ]
+
+    async def _build(self, services: list[Any]) -> None:
+        # The threads also run handlers that are plain functions.
+        self._server = grpc.aio.server(self._threads, options=self._options)
+        self._server.add_generic_rpc_handlers(tuple(services))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (PREDICTION, MODEL, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
@@ -138,15 +90,19 @@ class GrpcServer:
         Raises:
             ServingError: an address cannot be bound.
         """
+        return wait_for(self._start())
+
+    async def _start(self) -> list[str]:
         addresses = []
         if self._flags.port:
             addresses.append(f"{self._flags.host}:{self._flags.port}")
-        if self._flags.grpc_socket_path:
-            addresses.append(f"unix:{os.path.abspath(self._flags.grpc_socket_path)}")
-        for address in addresses:
-            self._bind(address)
-        self.set_serving(True)
-        self._server.start()
+            self._bind(addresses[-1])
+        if self._socket is not None:
+            addresses.append(f"unix:{self._socket.path}")
+            self._bind(f"unix:{self._socket.bound}")
+            self._socket.publish()
+        await self._set_serving(True)
+        await self._server.start()
         return addresses
 
     def _bind(self, address: str) -> None:
@@ -160,13 +116,19 @@ class GrpcServer:
 
     def set_serving(self, serving: bool) -> None:
         """What the health service answers."""
+        wait_for(self._set_serving(serving))
+
+    async def _set_serving(self, serving: bool) -> None:
         states = health_pb2.HealthCheckResponse
         for name in HEALTH_NAMES:
-            self._health.set(name, states.SERVING if serving else states.NOT_SERVING)
+            await self._health.set(name, states.SERVING if serving else states.NOT_SERVING)
 
     def stop(self, grace: float) -> None:
         """Take no more requests; returns when the running ones are answered or grace is over."""
-        self._server.stop(grace).wait()
+        if self._socket is not None:
+            self._socket.withdraw()
+        wait_for(self._server.stop(grace))
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def worker_threads(flags: Flags) -> int:

@@ -81,6 +81,17 @@ def predict(
     given = decode_inputs(signature, inputs)
     outputs = signatures.chosen_outputs(signature, output_filter)
     values = run(servable, signature, given, outputs, deadline)
+    return response(servable, signature, outputs, values, as_content)
+
+
+def response(
+    servable: Servable,
+    signature: Signature,
+    outputs: Sequence[str],
+    values: Sequence[Any],
+    as_content: bool,
+) -> bytes:
+    """A serialized PredictResponse of these outputs' values."""
     parts = [
         wire.delimited(1, _text(1, alias) + wire.delimited(2, tensors.encode(value, as_content)))
         for alias, value in zip(outputs, values, strict=True)

@@ -6,11 +6,13 @@ import http.client
 import json
 import random
 import string
+import time
 
 import grpc
 import pytest
 
-from serving.grpc_service import model_handlers, prediction_handlers
+from serving.errors import Code
+from serving.grpc_methods import model_methods, prediction_methods, status_of
 from serving.rest.routes import Routes
 from tests.serving.conformance.conftest import predict_request
 from tests.serving.running import running
@@ -82,20 +84,6 @@ def message(rng: random.Random) -> bytes:
     return mangled(rng.choice(requests).SerializeToString(), rng)
 
 
-class Aborted(Exception):  # noqa: N818
-    """What a fake context raises for a refused call."""
-
-
-class Context:
-    """As much of a gRPC context as the handlers use."""
-
-    def time_remaining(self) -> float:
-        return 10.0
-
-    def abort(self, code: grpc.StatusCode, details: str) -> None:
-        raise Aborted(code, details)
-
-
 @pytest.fixture(scope="module")
 def address(models):
     with running(f"--model_config_file={models}/models.config") as started:
@@ -114,16 +102,16 @@ def test_rest_bodies(address):
 
 def test_grpc_messages(address):
     engine, rng = address.server.engine, random.Random(2)
-    handlers = [h for table in (prediction_handlers(engine), model_handlers(engine))
-                for name, h in table.items() if name != "HandleReloadConfigRequest"]  # fmt: skip
+    table = {**prediction_methods(engine), **model_methods(engine)}
+    methods = [table[name] for name in table if name != "HandleReloadConfigRequest"]
     for _ in range(MESSAGES):
-        sent, handler = message(rng), rng.choice(handlers)
+        sent, method = message(rng), rng.choice(methods)
         try:
-            assert isinstance(handler.unary_unary(sent, Context()), bytes)
-        except Aborted as refusal:
-            code, details = refusal.args
-            assert code != grpc.StatusCode.INTERNAL, (sent, details)
-            assert details, sent
+            assert isinstance(method.answer(sent, time.monotonic() + 10), bytes)
+        except Exception as caught:
+            refusal = status_of(caught)
+            assert refusal.code != Code.INTERNAL, (sent, refusal)
+            assert refusal.message, sent
 
 
 def outcome(call, data):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 from serving.client import Client
 from serving.client import main as client_main
 from serving.errors import Code, ServingError
+from serving.unix_socket import SocketPath
 from tests.serving import web
 from tests.serving.conformance.conftest import eventually, predict_request
 from tests.serving.running import free_port, running
@@ -303,3 +305,33 @@ def test_arrays_survive_a_round_trip_as_rest_text(address):
     body = {"signature_name": "float32", "instances": [float(v) for v in values]}
     reply = web.post(address.rest, "/v1/models/types:predict", body)
     np.testing.assert_array_equal(np.float32(reply.json["predictions"]), values)
+
+
+def test_a_server_leaves_the_socket_of_the_one_that_took_its_path(models, tmp_path):
+    base, path = f"--model_base_path={models}/half_plus_two", tmp_path / "s"
+    flags = (base, f"--grpc_socket_path={path}")
+    with running(*flags):
+        with running(*flags) as newer:
+            newer_socket = path.stat().st_ino
+            request = predict_request("default", x=[2.0])
+            assert list(predict(f"unix:{path}", request).outputs["y"].float_val) == [3.0]
+            assert newer.server
+        assert not path.exists()
+    with running(*flags) as older, running(*flags):
+        newer_socket = path.stat().st_ino
+        older.server.stop()
+        assert path.stat().st_ino == newer_socket
+        assert list(predict(f"unix:{path}", request).outputs["y"].float_val) == [3.0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_socket_stays(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("mine")
+    place = SocketPath(str(path))
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(place.bound)
+        with pytest.raises(ServingError, match="it exists and is no socket"):
+            place.publish()
+    place.withdraw()
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
