@@ -1,6 +1,7 @@
 """Requests per second, latency and processor time of the model server, beside its alternatives.
 
     python -m benchmarks.serving [--next-word BASE_PATH] [--translate BASE_PATH] [--seconds 5]
+        [--parts bare,plain,batching,fastapi,litserve,litserve-batching]
 
 Closed-loop clients at concurrency 1, 8 and 32 over gRPC and REST; without paths the shipped
 presets are exported and used. Beside the server stand (a) the bare SavedModel signature called
@@ -39,7 +40,7 @@ CONTEXT = (
 )
 SOURCE = "wo ist der bahnhof und wie komme ich am besten dorthin ?"
 MODELS = {"next_word": CONTEXT, "translate": SOURCE}
-BASELINES = ("fastapi", "litserve", "litserve-batching")
+PARTS = ("bare", "plain", "batching", "fastapi", "litserve", "litserve-batching")
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,7 @@ def server_results(paths: dict[str, str], batching: bool, options: Any) -> Itera
 
 
 def baseline_results(kind: str, paths: dict[str, str], options: Any) -> Iterator[Result]:
-    """One of BASELINES with one model at a time."""
+    """One of the alternatives with one model at a time."""
     for model, path in paths.items():
         port = free_port()
         arguments = ["-m", "benchmarks.serving_baselines", kind, f"--port={port}",
@@ -293,15 +294,16 @@ def baseline_results(kind: str, paths: dict[str, str], options: Any) -> Iterator
 def results(options: argparse.Namespace) -> Iterator[Result]:
     """Every measurement, as it is made."""
     paths = model_paths(options)
-    for model, path in paths.items():
-        yield from bare(model, path, MODELS[model], options.seconds)
-    yield from server_results(paths, False, options)
-    yield from server_results(paths, True, options)
-    for kind in BASELINES:
-        if importlib.util.find_spec(kind.partition("-")[0]) is None:
-            print(f"{kind} is not installed and left out", file=sys.stderr)
+    for part in options.parts.split(","):
+        if part == "bare":
+            for model, path in paths.items():
+                yield from bare(model, path, MODELS[model], options.seconds)
+        elif part in ("plain", "batching"):
+            yield from server_results(paths, part == "batching", options)
+        elif importlib.util.find_spec(part.partition("-")[0]) is None:
+            print(f"{part} is not installed and left out", file=sys.stderr)
         else:
-            yield from baseline_results(kind, paths, options)
+            yield from baseline_results(part, paths, options)
 
 
 def main() -> int:
@@ -310,6 +312,7 @@ def main() -> int:
     parser.add_argument("--next-word", help="base path of a language model's SavedModel")
     parser.add_argument("--translate", help="base path of a translation model's SavedModel")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a measurement")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what to measure")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if not options.json:

@@ -132,7 +132,7 @@ class GrpcServer:
 
 
 def worker_threads(flags: Flags) -> int:
-    """Threads for requests. A batch forms from requests that wait in threads of their own."""
+    """Threads for requests; those that are not gathered wait for their batch in them."""
     if "grpc_max_threads" in flags.given or not flags.enable_batching:
         return max(1, flags.grpc_max_threads)
     return max(BATCHING_THREADS, flags.grpc_max_threads)
