@@ -36,7 +36,10 @@ class _GraphCall:
     def __init__(self, function: Callable[..., Any]) -> None:
         import tensorflow as tf
 
-        self.function = tf.function(function, reduce_retracing=True, autograph=False)
+        def positional(*arguments: Any) -> Any:  # a remembered graph knows no default values
+            return function(*arguments)
+
+        self.function = tf.function(positional, reduce_retracing=True, autograph=False)
         self._graphs: dict[Any, Any] = {}
 
     def __call__(self, *arguments: Any) -> Any:
