@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from serving import inference, signatures, tensors
+from serving.batching import inner_shapes
 from serving.callables import TIMED_OUT, GraphRunner
 from serving.engine import Call, Engine, Visit
 from serving.errors import Code, ServingError, deadline_exceeded, from_exception, invalid_argument
@@ -68,7 +69,7 @@ class Job:
         self.key: Key = (
             self._signature.feeds,
             self._signature.fetches(self._outputs),
-            tuple(array.shape[1:] for array in self.arrays),
+            inner_shapes(self.arrays),
         )
 
     def succeed(self, values: Sequence[Any]) -> None:
@@ -100,7 +101,7 @@ def _run(wanted: list[Job], alone: bool) -> None:
                 job.fail(caught)
         else:
             for job in _still_wanted(wanted):
-                _one(job)
+                _run([job], alone=True)  # past the scheduler: no other request can fail it
         return
     for job, values in zip(wanted, answers, strict=True):
         _end(job, values)
@@ -146,14 +147,6 @@ def _shares(values: list[np.ndarray], sizes: list[int]) -> list[list[Any]]:
         shares.append([value[start : start + size] for value in values])
         start += size
     return shares
-
-
-def _one(job: Job) -> None:
-    """Run a job past the scheduler, so that no other request can fail it."""
-    try:
-        _end(job, _together([job], alone=True)[0])
-    except Exception as caught:
-        job.fail(caught)
 
 
 def _end(job: Job, values: list[Any]) -> None:

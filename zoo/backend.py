@@ -60,8 +60,8 @@ def _shapes(arguments: Any) -> tuple[Any, ...]:
     )
 
 
-def int32_tensor(values: Any) -> Any:
-    """`keras.ops.convert_to_tensor(values, "int32")`, which takes long over NumPy arrays."""
+def as_ids(values: Any) -> Any:
+    """Token ids as an int32 tensor; Keras's conversion takes long over NumPy arrays."""
     if keras.backend.backend() == "tensorflow" and isinstance(values, np.ndarray):
         import tensorflow as tf
 

@@ -64,7 +64,6 @@ def differentiable(
     compiled together with the loop (see `projected.whole_sequence`).
     """
     wrap = tf.function(jit_compile=True, autograph=False) if compiled else _identity
-    summed = _operands if compiled else common.sum_of_products
     transposed = transposed_in_memory if compiled else tf.transpose
     parameters = [*weights[:3], *(projection or (None, None))]
 
@@ -82,11 +81,11 @@ def differentiable(
     ) -> Any:
         used, w = _unpack(parameters, present)
         d_projected, d_state, d_weights = common.backward(
-            cell, used, state, mask, run, d_outputs, d_final, unroll, summed, transposed
+            cell, used, state, mask, run, d_outputs, d_final, unroll, _factors, transposed
         )
         d_all = [*d_weights[:3], None, None]
         if w is not None:
-            d_all[3] = common.over_time_and_batch(summed, inputs, d_projected)
+            d_all[3] = common.over_time_and_batch(_factors, inputs, d_projected)
             d_all[4] = None if w.bias is None else tf.reduce_sum(d_projected, axis=(0, 1))
         return d_projected, [d for d in d_all if d is not None], d_state
 
@@ -116,8 +115,8 @@ def differentiable(
     return outputs, tuple(final)
 
 
-def _operands(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """The factors of a product that is left to TensorFlow, which is faster than XLA with these."""
+def _factors(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """A kernel's gradient before the product: TensorFlow's is faster than XLA's with these."""
     return left, right
 
 

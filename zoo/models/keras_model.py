@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from zoo import layers
-from zoo.backend import compiled, int32_tensor
+from zoo.backend import compiled
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
 from zoo.models.language_model import checked_count
@@ -78,11 +78,6 @@ class KerasModel(PresetModel, keras.Model):
         model = cls(load_tokenizer(directory), **config)
         weights.load_weights(model, directory)
         return model
-
-
-def as_ids(values: Any) -> Any:
-    """Token ids as an int32 tensor."""
-    return int32_tensor(values)
 
 
 def word_vectors(

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from zoo.models.keras_model import KerasModel, as_ids
+from zoo.backend import as_ids
+from zoo.models.keras_model import KerasModel
 from zoo.models.language_model import LanguageModel, State
 
 

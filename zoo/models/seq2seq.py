@@ -43,8 +43,9 @@ import numpy as np
 from keras import ops
 
 from zoo import layers
+from zoo.backend import as_ids
 from zoo.errors import ZooError
-from zoo.models.keras_model import KerasModel, as_ids, positive
+from zoo.models.keras_model import KerasModel, positive
 from zoo.models.language_model import State, pad
 from zoo.models.seq2seq_decoder import Decoder
 from zoo.models.seq2seq_encoder import Encoder

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from zoo.backend import compiled
+from zoo.backend import as_ids, compiled
 from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
 from zoo.models.language_model import Score, State, checked_texts, pad
@@ -182,7 +182,7 @@ class Translator:
                 self.search_graph, beam=beam, n_best=n_best, length_alpha=length_alpha, steps=steps
             )
             self._compiled[key] = compiled(search)
-        ids, scores = self._compiled[key](ops.convert_to_tensor(source_ids, dtype="int32"))
+        ids, scores = self._compiled[key](as_ids(source_ids))
         return ops.convert_to_numpy(ids), ops.convert_to_numpy(scores)
 
     # --- on tensors -------------------------------------------------------------------------
