@@ -210,11 +210,11 @@ def test_a_version_is_not_unloaded_while_requests_wait(models, tmp_path_factory)
         for steps in (SLOW, 5, 6):
             futures.append(predict.future(predict_request("loop", steps=[steps]), timeout=60))
             time.sleep(0.1)
-        manager = address.server.manager
-        manager.aspire("loop", {})
+        # By way of the source: one that goes on watching would ask for the version again.
+        address.server.core.source.update({})
         steps = [list(f.result().outputs["steps"].int_val) for f in futures]
         assert steps == [[SLOW], [5], [6]]
-        assert eventually(lambda: manager.status("loop")[0].state.name == "END")
+        assert eventually(lambda: address.server.manager.status("loop")[0].state.name == "END")
 
 
 def test_a_stop_answers_what_waits(models, tmp_path_factory):
