@@ -10,7 +10,7 @@ of the other's wall time over ours, with quartiles.
 `peak_share` is the step's arithmetic (six products for each weight's part of it) over our median
 time, as a share of the matrix-product peak measured in the same run; `limit_NAME` is the ratio to
 NAME of a step that would do its products at that peak and everything else in no time at all.
-`--profile` measures that arithmetic product by product.
+`--profile` measures the pieces of the step, see benchmarks/recurrence_profile.py.
 
 PyTorch is no dependency of the project; without it only Keras is compared. Into an environment of
 its own, beside the project's:
@@ -31,6 +31,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.recurrence_profile import profile
 from benchmarks.timing import compared, in_turns, matrix_peak_gflops, plot_ratios, report
 from zoo.layers import make_recurrent
 
@@ -48,6 +49,20 @@ COLUMNS = {
     "x PyTorch": "x_pytorch",
     "limit ": "limit_pytorch",
     "share of peak": "peak_share",
+}
+
+
+PROFILE_COLUMNS = {
+    "step": "profile",
+    "input": "input",
+    "forward loop": "forward",
+    "its products": "forward_products",
+    "backward loop": "backward",
+    "its products ": "backward_products",
+    "kernels' gradients": "kernels",
+    "input's gradient": "input_gradient",
+    "axes": "axes",
+    "sum": "sum",
 }
 
 
@@ -108,42 +123,10 @@ def measure(cell: str, size: tuple[int, int, int], rounds: int, peak: float) -> 
     return row
 
 
-def profile(size: tuple[int, int, int], rounds: int) -> dict[str, Any]:
-    """The bare products of an LSTM's step, each in the form that is fastest alone."""
-    batch, time, units = size
-    rows, width = batch * time, 4 * units
-    x, z = tf.random.normal((rows, units)), tf.random.normal((rows, width))
-    w, w_t = tf.random.normal((units, width)), tf.random.normal((width, units))
-
-    @tf.function(jit_compile=True)
-    def loop(h: Any, w: Any) -> Any:
-        def body(t: Any, h: Any, total: Any) -> Any:
-            a = tf.matmul(h, w)
-            return t + 1, h + 1e-3 * a[:, :1], total + a[0, 0]
-
-        return tf.while_loop(lambda t, *_: t < time, body, (0, h, 0.0))[2]
-
-    @tf.function(jit_compile=True)
-    def product(a: Any, b: Any) -> Any:
-        return tf.matmul(a, b)
-
-    kernel_gradient = tf.function(lambda: tf.matmul(x, z, transpose_a=True))
-    parts = {
-        "forward_loop": lambda: loop(x[:batch], w).numpy(),
-        "backward_loop": lambda: loop(z[:batch], w_t).numpy(),
-        "input_projection": lambda: product(x, w).numpy(),
-        "kernel_gradient": lambda: kernel_gradient().numpy(),
-        "input_gradient": lambda: product(z, w_t).numpy(),
-    }
-    timed = in_turns(parts, rounds)
-    row: dict[str, Any] = {"profile": "x".join(map(str, size))}
-    row |= {f"{name}_ms": values["wall_ms"] for name, values in timed.items()}
-    # Recurrent and input kernels each have a forward product and two in the gradient.
-    row["products_ms"] = round(
-        row["forward_loop_ms"] + row["backward_loop_ms"] + row["input_projection_ms"]
-        + 2 * row["kernel_gradient_ms"] + row["input_gradient_ms"], 2,
-    )  # fmt: skip
-    return row
+def size_of(text: str) -> tuple[int, int, int]:
+    """Batch, time and units from for example 32x35x256."""
+    batch, time, units = map(int, text.split("x"))
+    return batch, time, units
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -155,18 +138,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", help="write a picture of the ratios here")
     options = parser.parse_args(arguments)
-    sizes = [tuple(map(int, size.split("x"))) for size in options.sizes.split(",")]
+    sizes = [size_of(text) for text in options.sizes.split(",")]
     peak = matrix_peak_gflops()
     rows = []
     for cell in options.cells.split(","):
         for size in sizes:
-            rows.append(measure(cell, size, options.rounds, peak))  # type: ignore[arg-type]
+            rows.append(measure(cell, size, options.rounds, peak))
             if options.json:
                 report(rows[-1:], True)
     if not options.json:
         report(rows, False, COLUMNS)
     if options.profile:
-        report([profile(size, options.rounds) for size in sizes], options.json)  # type: ignore[arg-type]
+        report(
+            [profile(row["cell"], size_of(row["size"]), options.rounds) for row in rows],
+            options.json,
+            PROFILE_COLUMNS,
+        )
     if options.plot:
         named = [row | {"name": f"{row['cell']} {row['size']}"} for row in rows]
         plot_ratios(named, "name", options.plot)

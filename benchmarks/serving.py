@@ -1,11 +1,12 @@
 """Requests per second, latency and processor time of the model server, beside its alternatives.
 
     python -m benchmarks.serving [--next-word BASE_PATH] [--translate BASE_PATH] [--seconds 5]
-        [--parts bare,plain,batching,fastapi,litserve,litserve-batching]
+        [--parts bare,lone,plain,batching,fastapi,litserve,litserve-batching]
 
 Closed-loop clients at concurrency 1, 8 and 32 over gRPC and REST; without paths the shipped
 presets are exported and used. Beside the server stand (a) the bare SavedModel signature called
-in-process, one text at a time and with full batches of 32, and (b) the same SavedModel behind
+in-process, one text at a time and with full batches of 32 (`lone`: in turns with one client of the
+server, as what the server adds to the latency), and (b) the same SavedModel behind
 FastAPI + uvicorn and behind LitServe as it comes and with its own dynamic batching
 (`pip install fastapi litserve`), if they are installed. The server batches by the shipped file.
 The server's processor time is read from /proc, without the load generator's.
@@ -15,32 +16,38 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
 import importlib.util
 import json
-import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+from benchmarks.serving_load import (
+    Clients,
+    blocking_grpc,
+    blocking_rest,
+    closed_loop,
+    grpc_clients,
+    repeated,
+    rest_clients,
+)
+from benchmarks.serving_process import free_port, process, processor_seconds, served
+from serving.defaults import BATCHING_CONFIG
+
 CONCURRENCIES = (1, 8, 32)
-START_SECONDS = 180
-TICKS = os.sysconf("SC_CLK_TCK")
 CONTEXT = (
     "i would like to know what the man in the street thinks of all these new houses near the old"
 )
 SOURCE = "wo ist der bahnhof und wie komme ich am besten dorthin ?"
 MODELS = {"next_word": CONTEXT, "translate": SOURCE}
-PARTS = ("bare", "plain", "batching", "fastapi", "litserve", "litserve-batching")
+FULL_BATCH = 32
+BATCHING = ["--enable_batching", f"--batching_parameters_file={BATCHING_CONFIG}"]
+LONE_TURN, WARM_UP_SECONDS = 0.25, 2.0
+PARTS = ("bare", "lone", "plain", "batching", "fastapi", "litserve", "litserve-batching")
 
 
 @dataclass(frozen=True)
@@ -64,178 +71,108 @@ class Result:
         )
 
 
+@dataclass(frozen=True)
+class Extra:
+    """What an interface adds to the bare call's median latency for one client, with quartiles."""
+
+    interface: str
+    model: str
+    extra_ms: float
+    extra_ms_low: float
+    extra_ms_high: float
+
+    def line(self) -> str:
+        """A row of the table."""
+        name = f"{self.interface} over bare"
+        spread = f"({self.extra_ms_low:+.2f} to {self.extra_ms_high:+.2f})"
+        return f"{name:<22}{self.model:<11}{1:>4}{self.extra_ms:>+10.2f} ms {spread}"
+
+
 HEADER = (
     f"{'what':<22}{'model':<11}{'conc':>4}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}"
     f"{'server ms':>11}{'client ms':>11}   (ms of processor time a request)"
 )
 
 
-def free_port() -> int:
-    """A free loopback port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def processor_seconds(pid: int) -> float:
-    """User and system time of a process and its children so far."""
-    total = 0.0
-    for task in [pid, *_children(pid)]:
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{task}/stat").read_text().rpartition(")")[2].split()
-            total += (int(fields[11]) + int(fields[12])) / TICKS
-    return total
-
-
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        direct = [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        return direct + [grand for child in direct for grand in _children(child)]
-    return []
-
-
-@contextlib.contextmanager
-def process(arguments: list[str], port: int) -> Iterator[int]:
-    """A server process that accepts connections on a port; stopped at the end."""
-    child = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        end = time.monotonic() + START_SECONDS
-        while not _accepts(port):
-            if child.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"{' '.join(arguments)} did not start")
-            time.sleep(0.5)
-        yield child.pid
-    finally:
-        child.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(60)
-        # Workers that a framework leaves behind would slow down the measurements after it.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-
-
-def _accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-Ask = Callable[[], None]
-
-
-def grpc_asker(port: int, model: str, text: str) -> Callable[[], Ask]:
-    """Clients that send one prepared gRPC request again and again."""
-    import grpc
-    from tensorflow_serving.apis import predict_pb2
-
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = model
-    request.inputs["text"].dtype = 7
-    request.inputs["text"].tensor_shape.dim.add(size=1)
-    request.inputs["text"].string_val.append(text.encode())
-    data = request.SerializeToString()
-    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-    call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-
-    def make() -> Ask:
-        return lambda: call(data, timeout=120) and None
-
-    return make
-
-
-def rest_asker(port: int, model: str, text: str) -> Callable[[], Ask]:
-    """Clients that send one prepared REST request again and again, each on its connection."""
-    body = json.dumps({"instances": [text]})
-    path = f"/v1/models/{model}:predict"
-
-    def make() -> Ask:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-
-        def ask() -> None:
-            connection.request("POST", path, body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            content = response.read()
-            if response.status != 200:
-                raise RuntimeError(content.decode())
-
-        return ask
-
-    return make
-
-
-def closed_loop(make: Callable[[], Ask], clients: int, seconds: float) -> tuple[list[float], float]:
-    """Latencies in seconds of all requests, and the time that all took together."""
-    latencies: list[list[float]] = [[] for _ in range(clients)]
-    end = [0.0]
-
-    def work(index: int) -> None:
-        ask = make()
-        while time.perf_counter() < end[0]:
-            start = time.perf_counter()
-            ask()
-            latencies[index].append(time.perf_counter() - start)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(clients)]
-    start = time.perf_counter()
-    end[0] = start + seconds
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [value for part in latencies for value in part], time.perf_counter() - start
-
-
 def measure(
-    what: str, model: str, make: Callable[[], Ask], clients: int, seconds: float, pid: int
+    what: str, model: str, clients: Clients, count: int, seconds: float, pid: int
 ) -> Result:
     """One closed-loop run after two short ones: a model's first two runs prepare its graph."""
     for _ in range(2):
-        closed_loop(make, clients, min(1.0, seconds / 2))
+        closed_loop(clients, count, min(1.0, seconds / 2))
     server, client = processor_seconds(pid), time.process_time()
-    latencies, took = closed_loop(make, clients, seconds)
+    latencies, took = closed_loop(clients, count, seconds)
     server, client = processor_seconds(pid) - server, time.process_time() - client
-    count = len(latencies)
-    cuts = statistics.quantiles(latencies, n=100) if count > 1 else [latencies[0]] * 99
+    done = len(latencies)
+    cuts = statistics.quantiles(latencies, n=100) if done > 1 else [latencies[0]] * 99
     return Result(
-        what, model, clients, count / took, cuts[49] * 1e3, cuts[98] * 1e3,
-        server / count * 1e3, client / count * 1e3,
+        what, model, count, done / took, cuts[49] * 1e3, cuts[98] * 1e3,
+        server / done * 1e3, client / done * 1e3,
     )  # fmt: skip
 
 
-def bare(model: str, base_path: str, text: str, seconds: float) -> list[Result]:
-    """The signature called in this process: one text, then full batches (time a text)."""
+@contextlib.contextmanager
+def bare_signature(base_path: str) -> Iterator[Callable[[list[str]], Any]]:
+    """A SavedModel's default signature in this process, run on texts."""
     import numpy as np
 
     from benchmarks.serving_baselines import newest
     from serving import flags, loader
 
     options = loader.load_options(flags.parse([]), None)
-    servable = loader.load(model, 1, newest(base_path), options)
+    servable = loader.load("bare", 1, newest(base_path), options)
     signature = servable.signatures["serving_default"]
     fetches = signature.fetches(signature.outputs)
-    results = []
-    for batch in (1, 32):
-        texts = np.array([text.encode()] * batch, object)
-        run = lambda texts=texts: servable.runner.run(signature.feeds, [texts], fetches)  # noqa: E731
-        run()
-        busy, latencies = time.process_time(), []
-        start = time.perf_counter()
-        while time.perf_counter() < start + seconds:
-            before = time.perf_counter()
-            run()
-            latencies.append(time.perf_counter() - before)
-        took, busy = time.perf_counter() - start, time.process_time() - busy
-        count = len(latencies) * batch
-        cuts = statistics.quantiles(latencies, n=100)
-        results.append(
-            Result(f"bare, batch {batch}", model, 1, count / took, cuts[49] * 1e3,
-                   cuts[98] * 1e3, busy / count * 1e3, 0.0)
-        )  # fmt: skip
-    servable.close()
-    return results
+
+    def run(texts: list[str]) -> Any:
+        column = np.array([text.encode() for text in texts], object)
+        return servable.runner.run(signature.feeds, [column], fetches)
+
+    try:
+        yield run
+    finally:
+        servable.close()
+
+
+def bare(model: str, base_path: str, text: str, seconds: float) -> Iterator[Result]:
+    """The signature called in this process: one text, then full batches (time a text)."""
+    with bare_signature(base_path) as run:
+        for batch in (1, FULL_BATCH):
+            texts = [text] * batch
+            for _ in range(2):
+                run(texts)
+            busy, start = time.process_time(), time.perf_counter()
+            latencies = repeated(partial(run, texts), seconds)
+            took, busy = time.perf_counter() - start, time.process_time() - busy
+            done = len(latencies) * batch
+            cuts = statistics.quantiles(latencies, n=100)
+            yield Result(
+                f"bare, batch {batch}", model, 1, done / took, cuts[49] * 1e3, cuts[98] * 1e3,
+                busy / done * 1e3, 0.0,
+            )  # fmt: skip
+
+
+def lone(model: str, base_path: str, text: str, seconds: float) -> Iterator[Extra]:
+    """What the server adds to one client's latency: bare call and interfaces in short turns.
+
+    The machine's own speed moves by more than what is measured, so only neighbours are compared.
+    """
+    with bare_signature(base_path) as run, served({model: base_path}, BATCHING) as at:
+        bare_call = partial(run, [text])
+        interfaces: dict[str, Callable[[], Any]] = {
+            "gRPC": blocking_grpc(at.grpc, model, text),
+            "REST": blocking_rest(at.rest, model, text),
+        }
+        for call in (bare_call, *interfaces.values()):
+            repeated(call, WARM_UP_SECONDS)
+        extra: dict[str, list[float]] = {name: [] for name in interfaces}
+        for _ in range(max(4, round(seconds / LONE_TURN))):
+            base = statistics.median(repeated(bare_call, LONE_TURN))
+            for name, call in interfaces.items():
+                extra[name].append((statistics.median(repeated(call, LONE_TURN)) - base) * 1e3)
+    for name, values in extra.items():
+        low, middle, high = statistics.quantiles(values, n=4)
+        yield Extra(name, model, round(middle, 2), round(low, 2), round(high, 2))
 
 
 def model_paths(options: argparse.Namespace) -> dict[str, str]:
@@ -253,30 +190,15 @@ def model_paths(options: argparse.Namespace) -> dict[str, str]:
 
 def server_results(paths: dict[str, str], batching: bool, options: Any) -> Iterator[Result]:
     """The model server over gRPC and REST."""
-    from serving.defaults import BATCHING_CONFIG
-
-    grpc_port, rest_port = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "models.config"
-        listed = "".join(
-            f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}\n'
-            for name, path in paths.items()
-        )
-        config.write_text(f"model_config_list {{ {listed} }}")
-        arguments = ["-m", "serving", f"--port={grpc_port}", f"--rest_api_port={rest_port}",
-                     f"--model_config_file={config}"]  # fmt: skip
-        if batching:
-            arguments += ["--enable_batching", f"--batching_parameters_file={BATCHING_CONFIG}"]
-        with process(arguments, rest_port) as pid:
-            label = "batching" if batching else "plain"
-            for model in paths:
-                for kind, asker, port in (
-                    ("gRPC", grpc_asker, grpc_port),
-                    ("REST", rest_asker, rest_port),
-                ):
-                    make = asker(port, model, MODELS[model])
-                    for clients in CONCURRENCIES:
-                        yield measure(f"{kind} {label}", model, make, clients, options.seconds, pid)
+    label = "batching" if batching else "plain"
+    with served(paths, BATCHING if batching else []) as at:
+        for model in paths:
+            for name, clients in (
+                ("gRPC", grpc_clients(at.grpc, model, MODELS[model])),
+                ("REST", rest_clients(at.rest, model, MODELS[model])),
+            ):
+                for count in CONCURRENCIES:
+                    yield measure(f"{name} {label}", model, clients, count, options.seconds, at.pid)
 
 
 def baseline_results(kind: str, paths: dict[str, str], options: Any) -> Iterator[Result]:
@@ -286,18 +208,21 @@ def baseline_results(kind: str, paths: dict[str, str], options: Any) -> Iterator
         arguments = ["-m", "benchmarks.serving_baselines", kind, f"--port={port}",
                      f"--model={model}={path}"]  # fmt: skip
         with process(arguments, port) as pid:
-            make = rest_asker(port, model, MODELS[model])
-            for clients in CONCURRENCIES:
-                yield measure(kind, model, make, clients, options.seconds, pid)
+            clients = rest_clients(port, model, MODELS[model])
+            for count in CONCURRENCIES:
+                yield measure(kind, model, clients, count, options.seconds, pid)
 
 
-def results(options: argparse.Namespace) -> Iterator[Result]:
+def results(options: argparse.Namespace) -> Iterator[Result | Extra]:
     """Every measurement, as it is made."""
     paths = model_paths(options)
     for part in options.parts.split(","):
         if part == "bare":
             for model, path in paths.items():
                 yield from bare(model, path, MODELS[model], options.seconds)
+        elif part == "lone":
+            for model, path in paths.items():
+                yield from lone(model, path, MODELS[model], options.seconds)
         elif part in ("plain", "batching"):
             yield from server_results(paths, part == "batching", options)
         elif importlib.util.find_spec(part.partition("-")[0]) is None:

@@ -30,7 +30,7 @@ from typing import Any
 import grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from benchmarks.serving import free_port
+from benchmarks.serving_process import free_port
 from tests.serving.conformance.conftest import predict_request
 from tests.serving.models import write_half_plus, write_text
 

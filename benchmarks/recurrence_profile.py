@@ -1,0 +1,111 @@
+"""What the training step of a recurrent layer is made of: its pieces, and their bare products.
+
+Used by `python -m benchmarks.recurrence --profile`. The pieces are the functions that the layer's
+step runs, each compiled and called alone; `... products` are the matrix products inside a piece
+with nothing around them, in the form that is fastest alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from benchmarks.timing import in_turns
+from zoo.layers import make_recurrent, recurrence, recurrence_tensorflow
+
+Tensor = Any
+Parts = dict[str, Callable[[], Any]]
+compiled = tf.function(jit_compile=True, autograph=False)
+
+
+def profile(cell: str, size: tuple[int, int, int], rounds: int) -> dict[str, Any]:
+    """A row: milliseconds of each piece, and of the products inside those that hold more."""
+    batch, time, units = size
+    layer = make_recurrent(cell, units, return_sequences=True)
+    layer.build((batch, time, units))
+    x = tf.random.normal((time, batch, units))
+    parts = pieces(layer, x)
+    parts |= products(x, layer.kernel.value, layer.recurrent_kernel.value)
+    timed = {name: v["wall_ms"] for name, v in in_turns(parts, rounds).items()}
+    gradients = 2 * timed["kernel_gradient"]
+    return {
+        "profile": f"{cell} {batch}x{time}x{units}",
+        "input": timed["input_projection"],
+        "forward": round(timed["forward"] - timed["input_projection"], 2),
+        "forward_products": timed["forward_products"],
+        "backward": timed["backward"],
+        "backward_products": timed["backward_products"],
+        "kernels": round(gradients, 2),
+        "input_gradient": timed["input_gradient"],
+        "axes": timed["axes"],
+        "sum": round(
+            timed["forward"] + timed["backward"] + gradients
+            + timed["input_gradient"] + timed["axes"], 2,
+        ),
+    }  # fmt: skip
+
+
+def pieces(layer: Any, x: Tensor) -> Parts:
+    """The step's own functions; x `[time, batch, features]`."""
+    cell, kernel = layer.cell(), layer.kernel.value
+    weights = recurrence.Weights(layer.recurrent_kernel.value, layer.recurrent_bias())
+    state = tuple(tf.zeros((x.shape[1], layer.units)) for _ in layer.state_names)
+    transposed = recurrence_tensorflow.transposed_in_memory
+
+    @compiled
+    def forward(x: Tensor) -> Any:
+        steps = recurrence.product(x, kernel)
+        return recurrence.forward(cell, weights, steps, state, None, False, layer.input_bias())
+
+    @compiled
+    def backward(run: Any, d_outputs: Tensor) -> Any:
+        return recurrence.backward(
+            cell, weights, state, None, run, d_outputs, state, False,
+            recurrence_tensorflow._factors, transposed,
+        )  # fmt: skip
+
+    @compiled
+    def input_gradient(d_projected: Tensor) -> Tensor:
+        return recurrence.product(d_projected, transposed(kernel))
+
+    @tf.function(autograph=False)
+    def kernel_gradient(left: Tensor, right: Tensor) -> Tensor:
+        return recurrence.over_time_and_batch(recurrence.sum_of_products, left, right)
+
+    @tf.function(autograph=False)
+    def axes(x: Tensor, outputs: Tensor) -> Any:
+        return tf.transpose(x, (1, 0, 2)), tf.transpose(outputs, (1, 0, 2))
+
+    _, run = forward(x)
+    outputs = run.states[0]
+    d_projected = backward(run, outputs)[0]
+    return {
+        "forward": lambda: forward(x),
+        "backward": lambda: backward(run, outputs),
+        "kernel_gradient": lambda: kernel_gradient(x, d_projected),
+        "input_gradient": lambda: input_gradient(d_projected),
+        "axes": lambda: axes(x, outputs),
+    }
+
+
+def products(x: Tensor, kernel: Tensor, recurrent: Tensor) -> Parts:
+    """The matrix products in the pieces, without anything else."""
+    projected = recurrence.product(x, kernel)
+
+    @compiled
+    def loop(h: Tensor, w: Tensor) -> Tensor:
+        def body(t: Tensor, h: Tensor, total: Tensor) -> Any:
+            a = tf.matmul(h, w)
+            return t + 1, h + 1e-3 * a[:, :1], total + a[0, 0]
+
+        return tf.while_loop(lambda t, *_: t < x.shape[0], body, (0, h, 0.0))[2]
+
+    project = tf.function(lambda: recurrence.product(x, kernel))
+    turned = tf.constant(tf.transpose(recurrent).numpy())
+    return {
+        "input_projection": project,
+        "forward_products": lambda: loop(x[0], recurrent),
+        "backward_products": lambda: loop(projected[0], turned),
+    }
