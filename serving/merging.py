@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from serving import inference, signatures, tensors
+from serving import tensors
 from serving.batching import inner_shapes
 from serving.callables import TIMED_OUT, GraphRunner
 from serving.engine import Call, Engine, Visit
-from serving.errors import Code, ServingError, deadline_exceeded, from_exception, invalid_argument
+from serving.errors import Code, ServingError, deadline_exceeded, from_exception
+from serving.loader import Servable
+from serving.signatures import Signature
 
 # What goes wrong with the server, not with one of the requests: none is tried again alone.
 SHARED = (
@@ -25,18 +28,23 @@ SHARED = (
 Key = tuple[Any, ...]
 
 
-class Job:
+class Inputs(NamedTuple):
+    """A request's signature, the outputs it wants, and its arrays by input alias."""
+
+    signature: Signature
+    outputs: tuple[str, ...]
+    given: Mapping[str, np.ndarray]
+
+
+class Job(ABC):
     """A decoded Predict request on a version, until it is answered.
 
     Raises:
         ServingError: the request is refused before any run.
     """
 
-    def __init__(self, engine: Engine, call: Call, request: Any) -> None:
-        if not request.HasField("model_spec"):
-            raise invalid_argument("Missing ModelSpec")
-        self._visit = Visit(engine, call, request.model_spec)
-        self._as_content = engine.as_content
+    def __init__(self, engine: Engine, call: Call, spec: Any) -> None:
+        self._visit = Visit(engine, call, spec)
         self.deadline = call.deadline
         self.runner: Any = self._visit.servable.runner
         self.rows = 0
@@ -44,9 +52,17 @@ class Job:
         self.error: ServingError | None = None
         if getattr(self.runner, "limits", None) is not None:
             try:
-                self._decode(request, engine.check_methods)
+                self._decode()
             except Exception as caught:
                 raise self._visit.failed(caught) from caught
+
+    @abstractmethod
+    def read(self, servable: Servable) -> Inputs:
+        """What the request asks for."""
+
+    @abstractmethod
+    def write(self, servable: Servable, inputs: Inputs, values: Sequence[Any]) -> bytes:
+        """The serialized answer with the values of the outputs."""
 
     @property
     def gathers(self) -> bool:
@@ -57,27 +73,19 @@ class Job:
         """The request goes another way."""
         self._visit.leave()
 
-    def _decode(self, request: Any, check_methods: bool) -> None:
-        name, servable = request.model_spec.signature_name, self._visit.servable
-        self._signature = inference.predict_signature(servable, name, check_methods)
-        given = inference.decode_inputs(self._signature, request.inputs)
-        self._outputs = signatures.chosen_outputs(self._signature, request.output_filter)
-        self.arrays = self._signature.arrays(given)
+    def _decode(self) -> None:
+        self._inputs = self.read(self._visit.servable)
+        signature = self._inputs.signature
+        self.arrays = signature.arrays(self._inputs.given)
         self.runner.check(self.arrays)
         self.rows = len(self.arrays[0]) if self.arrays else 0
         # Requests with one key may share a run.
-        self.key: Key = (
-            self._signature.feeds,
-            self._signature.fetches(self._outputs),
-            inner_shapes(self.arrays),
-        )
+        fetches = signature.fetches(self._inputs.outputs)
+        self.key: Key = (signature.feeds, fetches, inner_shapes(self.arrays))
 
     def succeed(self, values: Sequence[Any]) -> None:
         """End with an answer."""
-        servable = self._visit.servable
-        self.answer = inference.response(
-            servable, self._signature, self._outputs, values, self._as_content
-        )
+        self.answer = self.write(self._visit.servable, self._inputs, values)
         self._visit.succeeded()
 
     def fail(self, caught: BaseException) -> None:

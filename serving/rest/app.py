@@ -21,6 +21,7 @@ import uvicorn
 from serving.engine import Engine
 from serving.errors import Code, ServingError, deadline_exceeded, invalid_argument
 from serving.flags import Flags
+from serving.gatherer import LARGEST_BYTES, Gatherer
 from serving.rest import openapi
 from serving.rest.routes import (
     MODEL_API,
@@ -40,6 +41,7 @@ CORS = (
 )
 # How long past the request's own timeout the connection waits for its thread.
 TIMEOUT_MARGIN = 1.0
+TIMED_OUT = "Timed out waiting for the model"
 BATCHING_THREADS = 64
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -61,6 +63,7 @@ class RestApp:
         self._cors = CORS if flags.rest_api_enable_cors_support else ()
         self._metrics_path = metrics_path
         self._pool = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="rest")
+        self._gatherer = Gatherer(self._pool) if flags.enable_batching else None
         self.ready = False
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -132,7 +135,20 @@ class RestApp:
             body = await self._body(scope, receive)
         except ServingError as error:
             return error_answer(error)
+        if self._gatherer is not None and len(body) <= LARGEST_BYTES:
+            answer = await self._gathered(self._gatherer, path, query, body)
+            if answer is not None:
+                return answer
         return await self._in_thread(self._routes.post, path, query, body)
+
+    async def _gathered(
+        self, gatherer: Gatherer, path: str, query: str, body: bytes
+    ) -> Answer | None:
+        try:
+            async with asyncio.timeout(self._timeout if self._timeout > 0 else None):
+                return await self._routes.post_gathered(gatherer, path, query, body)
+        except TimeoutError:
+            return error_answer(deadline_exceeded(TIMED_OUT))
 
     async def _body(self, scope: dict[str, Any], receive: Receive) -> bytes:
         headers = dict(scope["headers"])
@@ -165,7 +181,7 @@ class RestApp:
         try:
             return await asyncio.wait_for(future, self._timeout + TIMEOUT_MARGIN)
         except TimeoutError:
-            return error_answer(deadline_exceeded("Timed out waiting for the model"))
+            return error_answer(deadline_exceeded(TIMED_OUT))
 
     def close(self) -> None:
         """Stop the threads."""

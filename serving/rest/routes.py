@@ -18,11 +18,11 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving import inference, signatures
 from serving.engine import SIGNATURE_FIELD, Call, Engine
 from serving.errors import HTTP_STATUS, ServingError, from_exception, invalid_argument
-from serving.loader import Servable
+from serving.gatherer import Gatherer
 from serving.rest import json_examples, json_input, json_output
+from serving.rest.predict import RestJob, predict
 
 MODEL_API = re.compile(r"/v1/.*", re.IGNORECASE | re.DOTALL)
 INFER_PATH = re.compile(
@@ -35,6 +35,7 @@ FACTS_PATH = re.compile(
 )
 LARGEST_INT64 = (1 << 63) - 1
 JSON = "application/json"
+PREDICT = "predict"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Routes:
         self._engine = engine
         self._timeout = timeout_seconds
         self._infer: dict[str, Callable[[Any, bytes, Call], bytes]] = {
-            "predict": self._predict,
+            PREDICT: self._predict,
             "classify": self._classify,
             "regress": self._regress,
         }
@@ -73,19 +74,41 @@ class Routes:
     def post(self, path: str, query: str, body: bytes) -> Answer:
         """Answer a POST."""
         try:
-            match = INFER_PATH.fullmatch(path) if not query else None
-            if match is None:
-                raise malformed("POST", path + query)
-            spec = model_spec(*match.groups()[:3])
-            # RE2 matches the verb in any case, but only lower-case verbs are dispatched.
-            infer = self._infer.get(match.group(4))
-            if infer is None:
-                raise malformed("POST", path)
-            deadline = time.monotonic() + self._timeout if self._timeout > 0 else None
-            call = Call("REST", match.group(4).capitalize(), deadline)
-            return Answer(200, infer(spec, body, call))
+            spec, verb = self._target(path, query)
+            return Answer(200, self._infer[verb](spec, body, self._call(verb)))
         except Exception as error:
             return error_answer(error)
+
+    async def post_gathered(
+        self, gatherer: Gatherer, path: str, query: str, body: bytes
+    ) -> Answer | None:
+        """Answer a predict POST in a batch; None if it is not for a model that batches."""
+        try:
+            spec, verb = self._target(path, query)
+            if verb != PREDICT:
+                return None
+            job = RestJob(self._engine, self._call(verb), spec, body)
+            if job.gathers:
+                return Answer(200, await gatherer.answer(job))
+            job.abandon()
+            return None
+        except Exception as error:
+            return error_answer(error)
+
+    def _target(self, path: str, query: str) -> tuple[Any, str]:
+        """The ModelSpec and the verb of a path."""
+        match = INFER_PATH.fullmatch(path) if not query else None
+        if match is None:
+            raise malformed("POST", path + query)
+        spec = model_spec(*match.groups()[:3])
+        # RE2 matches the verb in any case, but only lower-case verbs are dispatched.
+        if match.group(4) not in self._infer:
+            raise malformed("POST", path)
+        return spec, match.group(4)
+
+    def _call(self, verb: str) -> Call:
+        deadline = time.monotonic() + self._timeout if self._timeout > 0 else None
+        return Call("REST", verb.capitalize(), deadline)
 
     def get(self, path: str, query: str) -> Answer:
         """Answer a GET."""
@@ -102,18 +125,7 @@ class Routes:
             return error_answer(error)
 
     def _predict(self, spec: Any, body: bytes, call: Call) -> bytes:
-        document = json_input.parse(body)
-        spec.signature_name = json_input.signature_name(document)
-
-        def work(servable: Servable) -> bytes:
-            signature = _signature(servable, spec.signature_name)
-            arrays, rows = json_input.predict_inputs(document, signature.inputs)
-            names = tuple(signature.outputs)
-            values = inference.run(servable, signature, arrays, names, call.deadline)
-            by_name = dict(zip(names, values, strict=True))
-            return (json_output.predictions if rows else json_output.outputs)(by_name)
-
-        return self._engine.on_model(call, spec, work)
+        return predict(self._engine, call, spec, body)
 
     def _classify(self, spec: Any, body: bytes, call: Call) -> bytes:
         request = classification_pb2.ClassificationRequest(model_spec=spec)
@@ -141,14 +153,6 @@ class Routes:
             '"metadata": {"signature_def": ' + _json(table) + "}\n}\n"
         )
         return text.encode()
-
-
-def _signature(servable: Servable, key: str) -> signatures.Signature:
-    key = key or signatures.DEFAULT
-    signature = servable.signatures.get(key)
-    if signature is None:
-        raise invalid_argument(f'Serving signature name: "{key}" not found in signature def')
-    return signature
 
 
 def model_spec(name: str, version: str | None, label: str | None) -> Any:

@@ -1,0 +1,72 @@
+"""The predict verb: a JSON body in, the model's outputs as JSON out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from serving import inference, signatures
+from serving.engine import Call, Engine
+from serving.errors import invalid_argument
+from serving.loader import Servable
+from serving.merging import Inputs, Job
+from serving.rest import json_input, json_output
+
+
+class Body:
+    """A predict body, apart from any model."""
+
+    def __init__(self, text: bytes) -> None:
+        self._document = json_input.parse(text)
+        self.signature_name = json_input.signature_name(self._document)
+        self._in_rows = False
+
+    def inputs(self, servable: Servable) -> Inputs:
+        """What it means to a model."""
+        signature = _signature(servable, self.signature_name)
+        given, self._in_rows = json_input.predict_inputs(self._document, signature.inputs)
+        return Inputs(signature, tuple(signature.outputs), given)
+
+    def answer(self, inputs: Inputs, values: Sequence[Any]) -> bytes:
+        """The answer's body, in the form that the request had."""
+        by_name = dict(zip(inputs.outputs, values, strict=True))
+        return (json_output.predictions if self._in_rows else json_output.outputs)(by_name)
+
+
+class RestJob(Job):
+    """A predict request that waits for its batch."""
+
+    def __init__(self, engine: Engine, call: Call, spec: Any, text: bytes) -> None:
+        self._body = Body(text)
+        spec.signature_name = self._body.signature_name
+        super().__init__(engine, call, spec)
+
+    def read(self, servable: Servable) -> Inputs:
+        return self._body.inputs(servable)
+
+    def write(self, servable: Servable, inputs: Inputs, values: Sequence[Any]) -> bytes:
+        return self._body.answer(inputs, values)
+
+
+def predict(engine: Engine, call: Call, spec: Any, text: bytes) -> bytes:
+    """The answer to a predict body, from the thread that asks."""
+    body = Body(text)
+    spec.signature_name = body.signature_name
+
+    def work(servable: Servable) -> bytes:
+        inputs = body.inputs(servable)
+        values = inference.run(
+            servable, inputs.signature, inputs.given, inputs.outputs, call.deadline
+        )
+        return body.answer(inputs, values)
+
+    answer: bytes = engine.on_model(call, spec, work)
+    return answer
+
+
+def _signature(servable: Servable, key: str) -> signatures.Signature:
+    key = key or signatures.DEFAULT
+    signature = servable.signatures.get(key)
+    if signature is None:
+        raise invalid_argument(f'Serving signature name: "{key}" not found in signature def')
+    return signature
