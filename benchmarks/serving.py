@@ -35,8 +35,7 @@ from benchmarks.serving_load import (
     repeated,
     rest_clients,
 )
-from benchmarks.serving_process import free_port, process, processor_seconds, served
-from serving.defaults import BATCHING_CONFIG
+from benchmarks.serving_process import BATCHING, free_port, process, processor_seconds, served
 
 CONCURRENCIES = (1, 8, 32)
 CONTEXT = (
@@ -45,7 +44,6 @@ CONTEXT = (
 SOURCE = "wo ist der bahnhof und wie komme ich am besten dorthin ?"
 MODELS = {"next_word": CONTEXT, "translate": SOURCE}
 FULL_BATCH = 32
-BATCHING = ["--enable_batching", f"--batching_parameters_file={BATCHING_CONFIG}"]
 LONE_TURN, WARM_UP_SECONDS = 0.25, 2.0
 PARTS = ("bare", "lone", "plain", "batching", "fastapi", "litserve", "litserve-batching")
 
@@ -163,7 +161,8 @@ def lone(model: str, base_path: str, text: str, seconds: float) -> Iterator[Extr
             "gRPC": blocking_grpc(at.grpc, model, text),
             "REST": blocking_rest(at.rest, model, text),
         }
-        for call in (bare_call, *interfaces.values()):
+        repeated(bare_call, WARM_UP_SECONDS)
+        for call in interfaces.values():
             repeated(call, WARM_UP_SECONDS)
         extra: dict[str, list[float]] = {name: [] for name in interfaces}
         for _ in range(max(4, round(seconds / LONE_TURN))):

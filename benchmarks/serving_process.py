@@ -14,7 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.defaults import BATCHING_CONFIG
+
 START_SECONDS = 180
+BATCHING = ["--enable_batching", f"--batching_parameters_file={BATCHING_CONFIG}"]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

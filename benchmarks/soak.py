@@ -1,6 +1,6 @@
 """Good and bad requests for minutes while versions are added, removed and corrupted.
 
-    python -m benchmarks.soak [--seconds 600] [--clients 32] [--pause 0]
+    python -m benchmarks.soak [--seconds 600] [--clients 32] [--pause 0] [--batching]
 
 Starts a model server on loopback, sends gRPC and REST requests from closed-loop clients, and
 every five seconds changes the versions of one model. Fails (exit code 1) on a wrong answer, a
@@ -23,14 +23,14 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from benchmarks.serving_process import free_port
+from benchmarks.serving_process import BATCHING, free_port
 from tests.serving.conformance.conftest import predict_request
 from tests.serving.models import write_half_plus, write_text
 
@@ -170,7 +170,9 @@ def resident_kib(pid: int) -> int:
     return int(text.partition("VmRSS:")[2].split()[0])
 
 
-def start_server(folder: Path, grpc_port: int, rest_port: int) -> subprocess.Popen[bytes]:
+def start_server(
+    folder: Path, grpc_port: int, rest_port: int, flags: Sequence[str]
+) -> subprocess.Popen[bytes]:
     """A server of the two models; returns when it answers."""
     models = "".join(
         f'config {{ name: "{name}" base_path: "{folder / name}" model_platform: "tensorflow" '
@@ -181,7 +183,7 @@ def start_server(folder: Path, grpc_port: int, rest_port: int) -> subprocess.Pop
     config.write_text(f"model_config_list {{ {models} }}")
     server = subprocess.Popen(
         [sys.executable, "-m", "serving", f"--port={grpc_port}", f"--rest_api_port={rest_port}",
-         f"--model_config_file={config}", "--max_num_load_retries=0"],
+         f"--model_config_file={config}", "--max_num_load_retries=0", *flags],
         stderr=(folder / "server.log").open("wb"),
     )  # fmt: skip
     end = time.monotonic() + START_SECONDS
@@ -197,14 +199,14 @@ def start_server(folder: Path, grpc_port: int, rest_port: int) -> subprocess.Pop
     raise RuntimeError("the server did not start: " + (folder / "server.log").read_text()[-2000:])
 
 
-def soak(seconds: float, clients: int, pause: float) -> dict[str, Any]:
+def soak(seconds: float, clients: int, pause: float, batching: bool = False) -> dict[str, Any]:
     """Run it; returns counts, failures, memory in KiB over time, and the server's exit code."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_text(folder / "text" / "1", folder)
         versions = Versions(folder)
         ports = free_port(), free_port()
-        server = start_server(folder, *ports)
+        server = start_server(folder, *ports, flags=BATCHING if batching else [])
         run = Soak(*ports, pause)
         threads = [threading.Thread(target=run.client, args=(i,)) for i in range(clients)]
         memory = []
@@ -242,8 +244,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--pause", type=float, default=0.0, help="mean pause between requests")
+    parser.add_argument("--batching", action="store_true", help="batch by the shipped file")
     options = parser.parse_args()
-    result = soak(options.seconds, options.clients, options.pause)
+    result = soak(options.seconds, options.clients, options.pause, options.batching)
     grown = growth(result["memory_kib"], options.seconds)
     print(json.dumps({**result, "growth": round(grown, 4)}, indent=1))
     good = not result["failures"] and grown <= GROWTH and result["exit_code"] == 0
