@@ -14,7 +14,9 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tests.helpers.conformance import ARCHITECTURES, CHECKS, Workshop
+from tests.helpers.architectures import ARCHITECTURES
+from tests.helpers.conformance import CHECKS
+from tests.helpers.workshop import Workshop
 
 
 def outcome(name: str, check: str, workshop: Workshop) -> str:

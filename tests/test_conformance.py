@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.conformance import ARCHITECTURES, CHECKS, Workshop
+from tests.helpers.architectures import ARCHITECTURES
+from tests.helpers.conformance import CHECKS
+from tests.helpers.workshop import Workshop
 
 OTHER_PROCESSES = {"fresh process", "JAX"}
 EXPORTS = {"SavedModel", "TFLite", "gRPC"}  # tests/export and tests/serving

@@ -7,164 +7,21 @@ mathematics leaves nothing to check.
 
 from __future__ import annotations
 
-import math
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 from tests.helpers import losses
+from tests.helpers.architectures import Architecture, made
 from tests.helpers.corpus import english
-from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS
-from tests.helpers.seq2seq import ALL_FIVE, translator
-from tests.reference import language_models as reference
-from tests.reference import ngram as ngram_reference
+from tests.helpers.slopes import assert_slope, directions, unit
+from tests.helpers.workshop import Workshop
 from zoo.layers import Recurrent
-from zoo.models import NGramLanguageModel
 
-ROOT = Path(__file__).parents[2]
 COUNTED = "counted, not learnt by gradients"
 STOCK = {"SimpleRNN": keras.layers.SimpleRNN, "GRU": keras.layers.GRU, "LSTM": keras.layers.LSTM}
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A small model and its loss on `losses.ENGLISH` by the independent NumPy implementation."""
-
-    name: str
-    make: Callable[[], Any]
-    expected_loss: Callable[[Any], float]
-
-    @property
-    def is_counted(self) -> bool:
-        return self.name.startswith("ngram")
-
-
-@cache
-def made(architecture: Architecture) -> Any:
-    """The model, built once a process."""
-    return architecture.make()
-
-
-def of_sentences(sentence_loss: Callable[[Any, list[int]], float]) -> Callable[[Any], float]:
-    return lambda model: sum(
-        sentence_loss(model, model.tokenizer.encode(text)) for text in losses.ENGLISH
-    )
-
-
-def of_pairs(model: Any) -> float:
-    return sum(
-        reference.translation_loss(
-            model, model.source_row(german), model.target_tokenizer.encode(english)
-        )
-        for german, english in zip(losses.GERMAN, losses.ENGLISH, strict=True)
-    )
-
-
-def counted(smoothing: str, make_estimate: Any, **options: Any) -> Architecture:
-    """An n-gram model on sentences of the toy grammar, cut at white space."""
-    corpus = [text.lower() for text in english(60)]
-
-    def expected(_: Any) -> float:
-        estimate = make_estimate([tuple(text.split()) for text in corpus], 3, **options)
-        return -sum(map(log_prob, [estimate] * 3, corpus[:3]))
-
-    def log_prob(estimate: ngram_reference.Reference, text: str) -> float:
-        words = ("<s>", *text.split(), "</s>")
-        return sum(math.log(estimate.prob(words[t], words[:t])) for t in range(1, len(words)))
-
-    def make() -> Any:
-        return NGramLanguageModel.train(corpus, 3, smoothing, tokenizer="whitespace", **options)
-
-    return Architecture(f"ngram_{smoothing}", make, expected)
-
-
-def listed() -> Iterator[Architecture]:
-    """Every architecture of the notes, in their order."""
-    yield counted("mle", ngram_reference.MaximumLikelihood)
-    yield counted("add_k", ngram_reference.AddK, k=0.5)
-    yield counted("stupid_backoff", ngram_reference.StupidBackoff, alpha=0.4)
-    yield counted("kneser_ney", ngram_reference.KneserNey)
-    for name, make in LANGUAGE_MODELS.items():
-        loss = reference.nplm_loss if name.startswith("nplm") else reference.recurrent_loss
-        yield Architecture(name, make, of_sentences(loss))
-    for name, make in CLOZE_MODELS.items():
-        yield Architecture(name, make, of_sentences(reference.cloze_loss))
-    for name, settings in TRANSLATORS.items():
-        yield Architecture(f"seq2seq_{name}", lambda s=settings: translator(**s), of_pairs)
-
-
-TRANSLATORS: dict[str, dict[str, Any]] = {
-    "base": {"cell": "rnn"},
-    "all_five": {"cell": "gru", **ALL_FIVE},
-    "attention": {"cell": "lstm", "feed_context": True, "attention": "bahdanau"},
-}
-ARCHITECTURES = {architecture.name: architecture for architecture in listed()}
-
-
-class Workshop:
-    """What checks share: presets of all models, other processes' answers, one server."""
-
-    def __init__(self, folder: Path, names: list[str] | None = None) -> None:
-        self.folder = folder
-        self.names = list(ARCHITECTURES) if names is None else names
-        self._open = ExitStack()
-
-    @cached_property
-    def presets(self) -> Path:
-        """Every architecture's preset."""
-        folder = self.folder / "presets"
-        for name in self.names:
-            made(ARCHITECTURES[name]).save_to_preset(folder / name)
-        return folder
-
-    @cache  # noqa: B019
-    def answers_on(self, backend: str) -> dict[str, np.ndarray]:
-        """Losses and gradients that a fresh process with this backend finds for the presets."""
-        target = self.folder / f"{backend}.npz"
-        subprocess.run(
-            [sys.executable, "-m", "tests.helpers.losses", str(self.presets), str(target)],
-            check=True,
-            cwd=ROOT,
-            env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
-        return dict(np.load(target))
-
-    @cache  # noqa: B019
-    def exported(self, name: str) -> Any:
-        """An architecture's SavedModel; its report."""
-        from export import saved_model
-
-        return saved_model.export(made(ARCHITECTURES[name]), self.folder / "exported" / name)
-
-    @cached_property
-    def client(self) -> Any:
-        """A client of one server that serves every architecture."""
-        from serving.client import Client
-        from tests.serving.running import running
-
-        for name in self.names:
-            self.exported(name)
-        entries = (
-            f'config {{ name: "{name}" base_path: "{self.folder / "exported" / name}" '
-            'model_platform: "tensorflow" }'
-            for name in self.names
-        )
-        config = self.folder / "models.config"
-        config.write_text("model_config_list { " + " ".join(entries) + " }")
-        address = self._open.enter_context(running(f"--model_config_file={config}"))
-        return self._open.enter_context(Client(address.grpc, timeout=120))
-
-    def close(self) -> None:
-        self._open.close()
 
 
 def numpy_forward(architecture: Architecture, _: Workshop) -> None:
@@ -175,67 +32,6 @@ def numpy_forward(architecture: Architecture, _: Workshop) -> None:
     else:
         value = float(losses.loss(model))
     np.testing.assert_allclose(value, architecture.expected_loss(model), rtol=1e-5)
-
-
-@contextmanager
-def moved(model: Any, direction: list[np.ndarray], step: float) -> Iterator[None]:
-    """The model with its weights a step further along a direction."""
-    before = [np.asarray(weight) for weight in model.trainable_weights]
-    for weight, value, d in zip(model.trainable_weights, before, direction, strict=True):
-        weight.assign(value + step * d)
-    try:
-        yield
-    finally:
-        for weight, value in zip(model.trainable_weights, before, strict=True):
-            weight.assign(value)
-
-
-def slope(function: Callable[[Any], float], model: Any, direction: list, step: float) -> float:
-    """The central difference of a loss along a direction."""
-    with moved(model, direction, step):
-        after = float(function(model))
-    with moved(model, direction, -step):
-        return (after - float(function(model))) / (2 * step)
-
-
-def unit(direction: list[np.ndarray]) -> list[np.ndarray]:
-    """A direction of length 1, so that one step suits models of any size."""
-    length = math.sqrt(sum(float((d**2).sum()) for d in direction))
-    return [d / length for d in direction]
-
-
-def directions(model: Any) -> Iterator[list[np.ndarray]]:
-    """One random direction in each weight alone."""
-    rng = np.random.default_rng(11)
-    for chosen in model.trainable_weights:
-        yield unit(
-            [
-                rng.normal(size=w.shape) if w is chosen else np.zeros(w.shape)
-                for w in model.trainable_weights
-            ]
-        )
-
-
-def assert_slope(
-    function: Callable[[Any], float],
-    model: Any,
-    gradients: list[np.ndarray],
-    direction: list[np.ndarray],
-    steps: tuple[float, ...],
-) -> None:
-    """The model's gradient along a direction is a function's slope there.
-
-    The steps are tried one after another: a long one may cross a kink of ReLU, a short one drowns
-    in the rounding of float32.
-    """
-    got = sum(float((g * d).sum()) for g, d in zip(gradients, direction, strict=True))
-    size = math.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients))
-    found = []
-    for step in steps:
-        found.append(slope(function, model, direction, step))
-        if abs(got - found[-1]) < 1e-3 * max(1.0, size):
-            return
-    raise AssertionError(f"the gradient says {got}, steps of {steps} say {found}")
 
 
 def numpy_gradient(architecture: Architecture, _: Workshop) -> str | None:

@@ -1,0 +1,74 @@
+"""What the checks of `tests.helpers.conformance` share and make once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.helpers.architectures import ARCHITECTURES, made
+
+ROOT = Path(__file__).parents[2]
+
+
+class Workshop:
+    """What checks share: presets of all models, other processes' answers, one server."""
+
+    def __init__(self, folder: Path, names: list[str] | None = None) -> None:
+        self.folder = folder
+        self.names = list(ARCHITECTURES) if names is None else names
+        self._open = ExitStack()
+
+    @cached_property
+    def presets(self) -> Path:
+        """Every architecture's preset."""
+        folder = self.folder / "presets"
+        for name in self.names:
+            made(ARCHITECTURES[name]).save_to_preset(folder / name)
+        return folder
+
+    @cache  # noqa: B019
+    def answers_on(self, backend: str) -> dict[str, np.ndarray]:
+        """Losses and gradients that a fresh process with this backend finds for the presets."""
+        target = self.folder / f"{backend}.npz"
+        subprocess.run(
+            [sys.executable, "-m", "tests.helpers.losses", str(self.presets), str(target)],
+            check=True,
+            cwd=ROOT,
+            env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        return dict(np.load(target))
+
+    @cache  # noqa: B019
+    def exported(self, name: str) -> Any:
+        """An architecture's SavedModel; its report."""
+        from export import saved_model
+
+        return saved_model.export(made(ARCHITECTURES[name]), self.folder / "exported" / name)
+
+    @cached_property
+    def client(self) -> Any:
+        """A client of one server that serves every architecture."""
+        from serving.client import Client
+        from tests.serving.running import running
+
+        for name in self.names:
+            self.exported(name)
+        entries = (
+            f'config {{ name: "{name}" base_path: "{self.folder / "exported" / name}" '
+            'model_platform: "tensorflow" }'
+            for name in self.names
+        )
+        config = self.folder / "models.config"
+        config.write_text("model_config_list { " + " ".join(entries) + " }")
+        address = self._open.enter_context(running(f"--model_config_file={config}"))
+        return self._open.enter_context(Client(address.grpc, timeout=120))
+
+    def close(self) -> None:
+        self._open.close()
