@@ -75,8 +75,8 @@ def sample_loop(
 ) -> Any:
     """`generate` for the samplers, from given uniform numbers [rows, max_steps]."""
     uniform = ops.convert_to_tensor(uniform, dtype="float32")
-    max_steps = uniform.shape[1]
-    positions = ops.arange(max_steps)[None, :]  # [1, max_steps]
+    max_steps = ops.shape(uniform)[1]
+    positions = ops.arange(max_steps, dtype="int32")[None, :]  # [1, max_steps]
 
     def more(t: Any, token: Any, ended: Any, ids: Any, state: Any) -> Any:
         return ops.logical_and(t < max_steps, ops.logical_not(ops.all(ended)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,8 @@ from zoo.models.language_model import checked_count
 from zoo.presets import weights
 from zoo.text import Tokenizer, load_tokenizer
 
+MOST_GRAPHS = 64  # of a model's, by method and by what is fixed in them
+
 
 class KerasModel(PresetModel, keras.Model):
     """A Keras model with a tokenizer, built from plain settings.
@@ -32,13 +35,19 @@ class KerasModel(PresetModel, keras.Model):
     def __init__(self, tokenizer: Tokenizer, **kwargs: Any) -> None:
         keras.Model.__init__(self, **kwargs)
         self.tokenizer = tokenizer
-        self._compiled: dict[str, Any] = {}
+        self._compiled: dict[Hashable, Any] = {}
 
     def call_compiled(self, method: str, *arguments: Any) -> Any:
         """Call one of the model's methods on tensors as a graph that is traced once."""
-        if method not in self._compiled:
-            self._compiled[method] = compiled(getattr(self, method))
-        return self._compiled[method](*arguments)
+        return self.compiled_once(method, getattr(self, method))(*arguments)
+
+    def compiled_once(self, key: Hashable, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of tensors as a graph that is traced once for this key."""
+        if key not in self._compiled:
+            if len(self._compiled) >= MOST_GRAPHS:
+                self._compiled.pop(next(iter(self._compiled)))
+            self._compiled[key] = compiled(function)
+        return self._compiled[key]  # type: ignore[no-any-return]
 
     def cross_entropy(self, hidden: Any, targets: Any) -> Any:
         """-log P(target) [7] in nats, [...], of targets [...] given hidden vectors [..., width]."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]
 SPECIALS = (PAD, UNK, BOS, EOS)
+NEVER_GENERATED = (PAD, UNK, BOS)
 BATCH = 64
 
 
@@ -195,7 +196,7 @@ class LanguageModel(PresetModel):
         from zoo import decoding
 
         return decoding.generate(
-            self.step, state, first_ids, sampler, max_words, seed, forbidden_ids=(PAD, UNK, BOS)
+            self.step, state, first_ids, sampler, max_words, seed, forbidden_ids=NEVER_GENERATED
         )
 
 

@@ -8,14 +8,18 @@ stepping, prefilling and the training loss follow from that one method.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from zoo.backend import as_ids
+from zoo.decoding import Beam, generate
+from zoo.decoding.generation import sample_loop, uniform_numbers
+from zoo.decoding.samplers import Greedy, Sample
 from zoo.models.keras_model import KerasModel
-from zoo.models.language_model import LanguageModel, State
+from zoo.models.language_model import NEVER_GENERATED, LanguageModel, State
 
 
 class NeuralLanguageModel(LanguageModel, KerasModel):
@@ -88,6 +92,31 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
             "continued_log_probs_graph", as_ids(inputs), as_ids(targets), state
         )
         return ops.convert_to_numpy(values), new
+
+    def continued(
+        self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
+    ) -> Any:
+        first = as_ids(first_ids)
+        if isinstance(sampler, Beam):
+            search = partial(self.search_graph, sampler=sampler, max_words=max_words)
+            return self.compiled_once((sampler, max_words), search)(first, state)
+        uniform = ops.convert_to_tensor(uniform_numbers(len(first_ids), max_words, seed))
+        sample = partial(self.sample_graph, sampler=sampler)
+        return self.compiled_once(sampler, sample)(first, state, uniform)
+
+    def sample_graph(
+        self, first_ids: Any, state: State, uniform: Any, sampler: Greedy | Sample
+    ) -> Any:
+        """A whole text a row from uniform numbers [rows, max_words], on tensors."""
+        return sample_loop(
+            self.step_graph, state, first_ids, sampler, uniform, forbidden_ids=NEVER_GENERATED
+        )
+
+    def search_graph(self, first_ids: Any, state: State, sampler: Beam, max_words: int) -> Any:
+        """The best text a row, on tensors."""
+        return generate(
+            self.step_graph, state, first_ids, sampler, max_words, forbidden_ids=NEVER_GENERATED
+        )
 
     def next_log_probs(self, ids: Any, lengths: Any) -> Any:
         return ops.convert_to_numpy(

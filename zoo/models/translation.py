@@ -7,7 +7,7 @@ of its n tokens, `<eos>` counted, where no length normalisation is asked for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from zoo.backend import as_ids, compiled
+from zoo.backend import as_ids
 from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
 from zoo.models.language_model import Score, State, checked_texts, pad
@@ -55,7 +55,7 @@ class Translator:
         """Names of the state entries that no step changes."""
         raise AttributeError("a translation model names its shared entries")
 
-    _compiled: dict[str, Any]
+    compiled_once: Callable[[Hashable, Callable[..., Any]], Callable[..., Any]]
 
     def encode(self, source_ids: Any, source_mask: Any = None, training: bool = False) -> State:
         raise TypeError(f"{type(self).__name__} must define encode")
@@ -176,13 +176,11 @@ class Translator:
         """`search_graph` compiled: ids [batch, n_best, time], scores [batch, n_best] as arrays."""
         longest = int(self.target_limits(source_ids).max(initial=1))
         steps = min(-(-longest // STEPS_MULTIPLE) * STEPS_MULTIPLE, self._max_target_length)
-        key = f"search {beam} {n_best} {length_alpha} {steps}"
-        if key not in self._compiled:
-            search = partial(
-                self.search_graph, beam=beam, n_best=n_best, length_alpha=length_alpha, steps=steps
-            )
-            self._compiled[key] = compiled(search)
-        ids, scores = self._compiled[key](as_ids(source_ids))
+        search = partial(
+            self.search_graph, beam=beam, n_best=n_best, length_alpha=length_alpha, steps=steps
+        )
+        key = ("search", beam, n_best, length_alpha, steps)
+        ids, scores = self.compiled_once(key, search)(as_ids(source_ids))
         return ops.convert_to_numpy(ids), ops.convert_to_numpy(scores)
 
     # --- on tensors -------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import zoo
 from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS, TEXTS, language_model, tokenizer
 from training.cloze import cloze_perplexity
 from zoo.errors import ZooError
-from zoo.models.language_model import pad
+from zoo.models.language_model import LanguageModel, pad
 from zoo.text import BOS, EOS
 
 
@@ -85,6 +85,34 @@ def test_rank_and_generate(model):
     assert text == model.generate("the cat", sampler=zoo.TopP(0.9), max_words=6, seed=2)
     both = model.generate(["the cat", ""], sampler=zoo.Beam(3), max_words=4)
     assert len(both) == 2
+
+
+@pytest.mark.parametrize("sampler", [zoo.TopP(0.9), zoo.Beam(3)], ids=["top_p", "beam"])
+def test_a_text_is_generated_in_one_graph_call(model, sampler, monkeypatch):
+    prompts, settings = ["the cat", ""], {"sampler": sampler, "max_words": 6, "seed": 3}
+    by_hand = LanguageModel.generate(_StepByStep(model), prompts, **settings)
+    texts = model.generate(prompts, **settings)
+    assert texts == by_hand
+    for method in ("step", "step_graph"):  # a second call steps in no Python and traces nothing
+        monkeypatch.setattr(type(model), method, _refused)
+    assert model.generate(prompts, **settings) == texts
+
+
+class _StepByStep:
+    """A model whose texts grow by one call of `step` a word."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def continued(self, *arguments):
+        return LanguageModel.continued(self._model, *arguments)
+
+
+def _refused(*arguments):
+    raise AssertionError("a step in Python")
 
 
 def test_a_beam_finds_no_worse_text_than_greedy(model):
