@@ -1,7 +1,8 @@
 """Tables of results, made from the presets' and the runs' own records, never typed.
 
 python -m training.results                  print the table of presets
-python -m training.results --write          write it into README.md, and docs/results.md
+python -m training.results --write          write it into README.md, and docs/results.md and the
+                                            README's picture
 python -m training.results --record NAME --run DIR --data-dir DIR
                                             measure a run that is not shipped, and keep its figures
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from training.results_plot import plot
 from training.run_records import read_records, record, training_seconds
 from zoo.errors import ZooError
 from zoo.presets.store import shipped_presets
@@ -22,6 +24,7 @@ from zoo.text.vocabulary import write_atomically
 MARKS = ("<!-- presets: python -m training.results --write -->", "<!-- /presets -->")
 ROOT = Path(__file__).parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "results.md"
+PICTURED, PICTURE = "tatoeba_en", ROOT / "docs" / "images" / "presets.png"
 INTRODUCTION = """\
 # Results
 
@@ -121,6 +124,7 @@ def main() -> None:
     if options.write:
         write_atomically(README, with_table(README.read_text(encoding="utf-8"), presets_table()))
         write_atomically(PAGE, page())
+        plot(PICTURED, PICTURE)
     elif not options.record:
         print(presets_table())
 

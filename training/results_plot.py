@@ -1,0 +1,48 @@
+"""The picture of the README: perplexity over parameters of every language model of one corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import zoo
+from training.gradient_plots import new_figure, saved
+from training.run_records import read_records
+
+Points = dict[str, tuple[float, float]]  # million parameters and test perplexity by name
+
+
+def points(data: str) -> Points:
+    """The shipped presets and the recorded runs that have a finite test perplexity."""
+    found: Points = {}
+    for name, info in zoo.list_presets().items():
+        _add(found, name, info.data == data, info.parameters, info.metrics)
+    for name, kept in read_records().items():
+        _add(found, name, kept["data"] == data, kept["parameters"], kept["metrics"])
+    return found
+
+
+def _add(found: Points, name: str, wanted: bool, parameters: int, metrics: dict) -> None:
+    perplexity = metrics.get("test_perplexity")
+    if wanted and perplexity is not None:
+        found[name] = parameters / 1e6, perplexity
+
+
+def plot(data: str, path: Path) -> Path:
+    """Draw them; counts and networks by colour."""
+    figure, axes = new_figure(7.2, 4.2)
+    in_order = sorted(points(data).items(), key=lambda item: item[1][1])
+    for i, (name, (parameters, perplexity)) in enumerate(in_order):
+        counted = name.startswith(("kn", "mle", "interpolated"))
+        axes.plot(parameters, perplexity, "s" if counted else "o", color="C1" if counted else "C0")
+        label = name.removesuffix(f"_{data}")
+        axes.annotate(
+            label, (parameters, perplexity), (6, (-10, 4)[i % 2]), textcoords="offset points"
+        )
+    axes.set(
+        xlabel="million parameters (squares: with counts)",
+        ylabel="test perplexity",
+        title=f"Language models on {data}: same sentences, same vocabulary",
+    )
+    axes.margins(x=0.2, y=0.1)
+    axes.grid(alpha=0.3)
+    return saved(figure, path)
