@@ -69,9 +69,9 @@ def counted(address, model, status):
     return address.server.metrics.request_count._values.get(key, 0)
 
 
-def slow(ask, runs):
+def slow(ask, runs, steps=SLOW):
     """A request that keeps the only batch thread of its model busy for a while."""
-    future = ask(predict_request("loop", steps=[SLOW]))
+    future = ask(predict_request("loop", steps=[steps]))
     assert eventually(lambda: runs)
     return future
 
@@ -172,7 +172,7 @@ def test_a_cancelled_request_leaves_its_batch(ask, address, runs):
 
 
 def test_others_are_answered_while_a_model_is_slow(ask, address, runs):
-    first = slow(ask, runs)
+    first = slow(ask, runs, 4 * SLOW)
     with grpc.insecure_channel(address.grpc) as channel:
         status = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus
         request = get_model_status_pb2.GetModelStatusRequest()
