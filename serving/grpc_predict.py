@@ -1,5 +1,7 @@
-"""Predict in gRPC's event loop: small requests for models that batch are gathered, others go to
-threads."""
+"""Predict in gRPC's event loop: small requests for models that batch are gathered.
+
+Others go to threads.
+"""
 
 from __future__ import annotations
 

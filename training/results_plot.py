@@ -13,18 +13,13 @@ Points = dict[str, tuple[float, float]]  # million parameters and test perplexit
 
 def points(data: str) -> Points:
     """The shipped presets and the recorded runs that have a finite test perplexity."""
-    found: Points = {}
-    for name, info in zoo.list_presets().items():
-        _add(found, name, info.data == data, info.parameters, info.metrics)
-    for name, kept in read_records().items():
-        _add(found, name, kept["data"] == data, kept["parameters"], kept["metrics"])
-    return found
-
-
-def _add(found: Points, name: str, wanted: bool, parameters: int, metrics: dict) -> None:
-    perplexity = metrics.get("test_perplexity")
-    if wanted and perplexity is not None:
-        found[name] = parameters / 1e6, perplexity
+    presets = ((n, i.data, i.parameters, i.metrics) for n, i in zoo.list_presets().items())
+    records = ((n, k["data"], k["parameters"], k["metrics"]) for n, k in read_records().items())
+    return {
+        name: (parameters / 1e6, metrics["test_perplexity"])
+        for name, corpus, parameters, metrics in (*presets, *records)
+        if corpus == data and metrics.get("test_perplexity") is not None
+    }
 
 
 def plot(data: str, path: Path) -> Path:

@@ -14,16 +14,16 @@ from serving.rest import json_input, json_output
 
 
 class Body:
-    """A predict body, apart from any model."""
+    """A predict body, apart from any model; its signature's name goes to the ModelSpec."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, spec: Any) -> None:
         self._document = json_input.parse(text)
-        self.signature_name = json_input.signature_name(self._document)
+        self._key = spec.signature_name = json_input.signature_name(self._document)
         self._in_rows = False
 
     def inputs(self, servable: Servable) -> Inputs:
         """What it means to a model."""
-        signature = _signature(servable, self.signature_name)
+        signature = _signature(servable, self._key)
         given, self._in_rows = json_input.predict_inputs(self._document, signature.inputs)
         return Inputs(signature, tuple(signature.outputs), given)
 
@@ -37,8 +37,7 @@ class RestJob(Job):
     """A predict request that waits for its batch."""
 
     def __init__(self, engine: Engine, call: Call, spec: Any, text: bytes) -> None:
-        self._body = Body(text)
-        spec.signature_name = self._body.signature_name
+        self._body = Body(text, spec)
         super().__init__(engine, call, spec)
 
     def read(self, servable: Servable) -> Inputs:
@@ -50,8 +49,7 @@ class RestJob(Job):
 
 def predict(engine: Engine, call: Call, spec: Any, text: bytes) -> bytes:
     """The answer to a predict body, from the thread that asks."""
-    body = Body(text)
-    spec.signature_name = body.signature_name
+    body = Body(text, spec)
 
     def work(servable: Servable) -> bytes:
         inputs = body.inputs(servable)

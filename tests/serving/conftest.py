@@ -15,3 +15,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("models")
     write_all(directory)
     return directory
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of requests of each gathered batch from now on."""
+    from serving import merging
+
+    sizes: list[int] = []
+    run = merging.run
+    monkeypatch.setattr(
+        merging, "run", lambda jobs, alone: (sizes.append(len(jobs)), run(jobs, alone))
+    )
+    return sizes

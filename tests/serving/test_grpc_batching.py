@@ -17,21 +17,14 @@ from tensorflow_serving.apis import (
 
 from serving import merging
 from serving.callables import TIMED_OUT
+from tests.serving.batching import SLOW, batching_server, counted
 from tests.serving.conformance.conftest import eventually, predict_request
-from tests.serving.running import running
-
-SLOW = 200_000
-PARAMETERS = """max_batch_size {{ value: {rows} }} batch_timeout_micros {{ value: 50000 }}
-max_enqueued_batches {{ value: 2 }} num_batch_threads {{ value: 1 }}"""
 
 
 @contextlib.contextmanager
 def start(models, tmp_path_factory, rows):
-    path = tmp_path_factory.mktemp("batching") / "batching.config"
-    path.write_text(PARAMETERS.format(rows=rows))
-    batching = ("--enable_batching", f"--batching_parameters_file={path}")
     with (
-        running(f"--model_config_file={models}/models.config", *batching) as address,
+        batching_server(models, tmp_path_factory, rows=rows) as address,
         grpc.insecure_channel(address.grpc) as channel,
     ):
         yield address, prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
@@ -52,21 +45,6 @@ def address(server):
 def ask(server):
     """Predict; returns a future."""
     return lambda request, timeout=30.0: server[1].future(request, timeout=timeout)
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """The number of requests of each batch from now on."""
-    sizes, run = [], merging.run
-    monkeypatch.setattr(
-        merging, "run", lambda jobs, alone: (sizes.append(len(jobs)), run(jobs, alone))
-    )
-    return sizes
-
-
-def counted(address, model, status):
-    key = (model, status)
-    return address.server.metrics.request_count._values.get(key, 0)
 
 
 def slow(ask, runs, steps=SLOW):

@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from serving import merging
+from tests.serving.batching import SLOW, batching_server, counted
 from tests.serving.conformance.conftest import eventually
-from tests.serving.running import running
 from tests.serving.web import post
-
-SLOW = 200_000
-PARAMETERS = """max_batch_size { value: 32 } batch_timeout_micros { value: 50000 }
-max_enqueued_batches { value: 2 } num_batch_threads { value: 1 }"""
-
-
-@contextlib.contextmanager
-def start(models, tmp_path_factory, *flags):
-    path = tmp_path_factory.mktemp("batching") / "batching.config"
-    path.write_text(PARAMETERS)
-    batching = ("--enable_batching", f"--batching_parameters_file={path}")
-    with running(f"--model_config_file={models}/models.config", *batching, *flags) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
 def server(models, tmp_path_factory):
-    with start(models, tmp_path_factory) as address:
+    with batching_server(models, tmp_path_factory) as address:
         yield address
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """The number of requests of each batch from now on."""
-    sizes, run = [], merging.run
-    monkeypatch.setattr(
-        merging, "run", lambda jobs, alone: (sizes.append(len(jobs)), run(jobs, alone))
-    )
-    return sizes
 
 
 def predict(address, model, document):
@@ -89,7 +64,7 @@ def test_large_bodies_wait_in_threads(server, runs):
 
 
 def test_a_time_limit_ends_a_run_and_the_next_one_starts(models, tmp_path_factory, runs):
-    with start(models, tmp_path_factory, "--rest_api_timeout_in_ms=300") as address:
+    with batching_server(models, tmp_path_factory, "--rest_api_timeout_in_ms=300") as address:
         with ThreadPoolExecutor(1) as pool:
             started = time.monotonic()
             first = pool.submit(predict, address, "loop", {"instances": [SLOW]})
@@ -99,5 +74,4 @@ def test_a_time_limit_ends_a_run_and_the_next_one_starts(models, tmp_path_factor
             assert time.monotonic() - started < 3
         assert late.status in (200, 504)  # as the first run ends before or after its own limit
         assert predict(address, "loop", {"instances": [2]}).json["predictions"][0]["steps"] == 2
-        counts = address.server.metrics.request_count._values
-        assert eventually(lambda: counts.get(("loop", "DEADLINE_EXCEEDED"), 0) >= 1)
+        assert eventually(lambda: counted(address, "loop", "DEADLINE_EXCEEDED") >= 1)
