@@ -1,7 +1,8 @@
 """Weights of a Keras model in one HDF5 file of plain arrays: nothing in it can run code.
 
-Keras's own `.weights.h5` is kept as the format; only the arrays are narrowed to float16 and
-compressed, which halves what is committed and loads back with `load_weights`.
+Keras's own `.weights.h5` is kept as the format; only the arrays are narrowed to float16, rounded
+to bfloat16's precision and compressed, which takes 40 % of float32's size and loads back with
+`load_weights`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from zoo.errors import ZooError
 
 WEIGHTS_FILE = "model.weights.h5"
+SIGNIFICANT_BITS = 8  # of float16's 11: bfloat16's precision, which training's products have too
 
 
 def save_weights(model: Any, directory: Path, dtype: str = "float32") -> None:
@@ -27,7 +29,7 @@ def save_weights(model: Any, directory: Path, dtype: str = "float32") -> None:
 
 
 def narrow(path: Path) -> None:
-    """Rewrite an HDF5 file with its float32 arrays as compressed float16."""
+    """Rewrite an HDF5 file with its float32 arrays as rounded and compressed float16."""
     import h5py
 
     wide = path.with_suffix(".wide")
@@ -47,11 +49,17 @@ def _copy(name: str, item: Any, target: Any) -> None:
         return
     values = item[()]
     if isinstance(values, np.ndarray) and values.dtype == np.float32:
-        values = values.astype(np.float16)
+        values = rounded(values).astype(np.float16)
     options = {"compression": "gzip", "shuffle": True} if np.ndim(values) else {}
     dataset = target.create_dataset(name, data=values, **options)
     for key, value in item.attrs.items():
         dataset.attrs[key] = value
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Each value to `SIGNIFICANT_BITS` binary digits, so that the bytes compress well."""
+    fraction, exponent = np.frexp(values)  # 0.5 <= |fraction| < 1
+    return np.ldexp(np.rint(np.ldexp(fraction, SIGNIFICANT_BITS)), exponent - SIGNIFICANT_BITS)
 
 
 def load_weights(model: Any, directory: Path) -> None:

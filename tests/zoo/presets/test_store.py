@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 import zoo
@@ -115,6 +116,17 @@ def test_writing_replaces_a_preset_as_a_whole(tmp_path, monkeypatch):
     language_model("nplm").save_to_preset(target)
     assert type(zoo.load(target)).__name__ == "NeuralProbabilisticLanguageModel"
     assert [path.name for path in tmp_path.iterdir()] == ["preset"]
+
+
+def test_float16_presets_keep_eight_binary_digits_of_each_weight(tmp_path):
+    model = language_model("lstm_tied")
+    folders = [model.save_to_preset(tmp_path / d, dtype=d) for d in ("float32", "float16")]
+    wide, narrow = (zoo.load(folder) for folder in folders)
+    for exact, kept in zip(wide.get_weights(), narrow.get_weights(), strict=True):
+        np.testing.assert_allclose(kept, exact, rtol=2**-8, atol=2**-24)
+    again = zoo.load(narrow.save_to_preset(tmp_path / "again", dtype="float16"))
+    for kept, twice in zip(narrow.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(twice, kept)
 
 
 @pytest.mark.parametrize("name", sorted(store.shipped_presets()))
