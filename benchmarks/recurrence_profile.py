@@ -1,8 +1,8 @@
 """What the training step of a recurrent layer is made of: its pieces, and their bare products.
 
 Used by `python -m benchmarks.recurrence --profile`. The pieces are the functions that the layer's
-step runs, each compiled and called alone; `... products` are the matrix products inside a piece
-with nothing around them, in the form that is fastest alone.
+step runs for the parts of a batch, each called alone; `... products` are the matrix products
+inside a piece with nothing around them, in the form that is fastest alone.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import Any
 import tensorflow as tf
 
 from benchmarks.timing import in_turns
-from zoo.layers import make_recurrent, recurrence, recurrence_tensorflow
+from zoo.layers import make_recurrent, recurrence
+from zoo.layers import recurrence_gradient as gradient
 
 Tensor = Any
 Parts = dict[str, Callable[[], Any]]
 REPEATS = 5
 compiled = tf.function(jit_compile=True, autograph=False)
+graph = tf.function(autograph=False)
 
 
 def profile(cell: str, size: tuple[int, int, int], rounds: int) -> dict[str, Any]:
@@ -64,44 +66,48 @@ def hot(parts: Parts, rounds: int) -> dict[str, float]:
 
 def pieces(layer: Any, x: Tensor) -> Parts:
     """The step's own functions; x `[time, batch, features]`."""
-    cell, kernel = layer.cell(), layer.kernel.value
-    weights = recurrence.Weights(layer.recurrent_kernel.value, layer.recurrent_bias())
+    loops = gradient.Loops(layer.cell(), unroll=False, compiled=True)
+    loop = recurrence.Weights(layer.recurrent_kernel.value, layer.recurrent_bias())
+    used = gradient.Parameters(loop, layer.input_projection())
     state = tuple(tf.zeros((x.shape[1], layer.units)) for _ in layer.state_names)
-    transposed = recurrence_tensorflow.transposed_in_memory
+    sizes = gradient.part_sizes(x.shape[1])
+    transposed = gradient.transposed_once(used)
+    parts = gradient.cut(gradient.Rows(x, state), sizes)
 
-    @compiled
-    def forward(x: Tensor) -> Any:
-        steps = recurrence.product(x, kernel)
-        return recurrence.forward(cell, weights, steps, state, None, False, layer.input_bias())
+    @graph
+    def forward(parts: Any) -> Any:
+        return [loops.forward(part, used) for part in parts]
 
-    @compiled
-    def backward(run: Any, d_outputs: Tensor) -> Any:
-        return recurrence.backward(
-            cell, weights, state, None, run, d_outputs, state, False,
-            recurrence_tensorflow._factors, transposed,
-        )  # fmt: skip
+    @graph
+    def backward(runs: Any, upstream: Any) -> Any:
+        every = zip(parts, runs, upstream, strict=True)
+        return [loops.backward(*one, used, transposed) for one in every]
 
-    @compiled
-    def input_gradient(d_projected: Tensor) -> Tensor:
-        return recurrence.product(d_projected, transposed(kernel))
+    @graph
+    def input_gradient(d_projected: Any) -> Any:
+        return [loops.input_gradient(d, transposed) for d in d_projected]
 
-    @tf.function(autograph=False)
-    def kernel_gradient(left: Tensor, right: Tensor) -> Tensor:
-        return recurrence.over_time_and_batch(recurrence.sum_of_products, left, right)
+    @graph
+    def axes(x: Tensor, outputs: Any) -> Any:
+        rows = gradient.cut(gradient.Rows(tf.transpose(x, (1, 0, 2)), state), sizes)
+        return rows, tf.transpose(gradient.joined(outputs).sequence, (1, 0, 2))
 
-    @tf.function(autograph=False)
-    def axes(x: Tensor, outputs: Tensor) -> Any:
-        return tf.transpose(x, (1, 0, 2)), tf.transpose(outputs, (1, 0, 2))
-
-    _, run = forward(x)
-    outputs = run.states[0]
-    d_projected = backward(run, outputs)[0]
+    kept = [run for _, run in forward(parts)]
+    outputs = [
+        gradient.Rows(run.states[0], part.state) for run, part in zip(kept, parts, strict=True)
+    ]
+    d_parts = backward(kept, outputs)
+    d_projected = [d[0] for d in d_parts]
+    factors = [d[2][0] for d in d_parts]  # of the recurrent kernel
+    batch_first = tf.transpose(x, (1, 0, 2))
+    kernel_gradient = graph(gradient.sum_over_parts)
+    turn = graph(lambda: gradient.transposed_once(used))
     return {
-        "forward": lambda: forward(x),
-        "backward": lambda: backward(run, outputs),
-        "kernel_gradient": lambda: kernel_gradient(x, d_projected),
+        "forward": lambda: forward(parts),
+        "backward": lambda: backward(kept, outputs),
+        "kernel_gradient": lambda: kernel_gradient(factors),
         "input_gradient": lambda: input_gradient(d_projected),
-        "axes": lambda: axes(x, outputs),
+        "axes": lambda: (axes(batch_first, outputs), turn()),
     }
 
 

@@ -51,10 +51,11 @@ def whole_sequence(
     mask = None if mask is None else swap(mask)
     steps = swap(inputs)  # [time, batch, features]
     if _ON_TENSORFLOW and jit_compile and projection is not None:
-        from zoo.layers import recurrence_tensorflow as fast
+        from zoo.layers.recurrence_gradient import differentiable
+        from zoo.layers.recurrence_tensorflow import can_compile_all
 
-        if fast.can_compile_all(cell, weights, steps):
-            outputs, final = fast.differentiable(
+        if can_compile_all(cell, weights, steps):
+            outputs, final = differentiable(
                 cell, weights, steps, tuple(state), mask, unroll, True, projection
             )
             return swap(outputs), final

@@ -147,11 +147,14 @@ def recurrence(
         return ops.zeros((0, *ops.shape(state[0])), dtype=state[0].dtype), state
     by_hand = cell.step_gradient is not None and weights.dropout_masks is None
     if _ON_TENSORFLOW:
+        from zoo.layers import recurrence_gradient
         from zoo.layers import recurrence_tensorflow as fast
 
         if by_hand and fast.gradient_is_recorded():
             compiled = jit_compile and fast.can_compile(projected)
-            return fast.differentiable(cell, weights, projected, state, mask, unroll, compiled)
+            return recurrence_gradient.differentiable(
+                cell, weights, projected, state, mask, unroll, compiled
+            )
     elif by_hand and keras.backend.backend() == "jax":
         return _differentiable(cell, weights, projected, state, mask)
     return plain(cell, weights, projected, state, mask, unroll)
@@ -217,21 +220,22 @@ def backward(
     d_final: State,
     unroll: bool = False,
     kernel_gradient: Callable[[Tensor, Tensor], Tensor] = sum_of_products,
-    transpose: Callable[[Tensor], Tensor] = ops.transpose,
+    transposed: Weights | None = None,
 ) -> tuple[Tensor, State, Weights]:
     """The gradient of `forward`: `(∂J/∂projected, ∂J/∂initial states, ∂J/∂weights)`.
 
     Args:
         d_outputs: `[time, batch, outputs]`, ∂J/∂h_t from outside the recurrence.
         d_final: ∂J/∂ the last states.
-        kernel_gradient, transpose: those of `keras.ops`, or a backend's faster forms.
+        kernel_gradient: that of `keras.ops`, or a backend's faster form.
+        transposed: Uᵀ and Pᵀ, where they are at hand.
     """
     previous = tuple(
         ops.concatenate([ops.expand_dims(first, 0), sequence[:-1]], axis=0)
         for first, sequence in zip(state, run.states, strict=True)
     )
     current = run.states if run.hidden is None else (run.hidden, *run.states[1:])
-    step_back = make_step_back(cell, weights, mask is not None, transpose)
+    step_back = make_step_back(cell, weights, mask is not None, transposed)
     inputs = (run.saved, previous, current, d_outputs, () if mask is None else (mask,))
     d_state, (d_projected, d_product, d_h) = scan(
         step_back, d_final, inputs, reverse=True, unroll=unroll
@@ -251,11 +255,10 @@ def make_step_back(
     cell: Cell,
     weights: Weights,
     masked: bool,
-    transpose: Callable[[Tensor], Tensor] = ops.transpose,
+    transposed: Weights | None = None,
 ) -> Callable[..., Any]:
     """The body of the gradient loop: ∂J/∂s_t -> ∂J/∂s_{t-1}."""
-    kernel_t = transpose(weights.kernel)
-    projection_t = None if weights.projection is None else transpose(weights.projection)
+    kernel_t, _, projection_t, _ = transposed or transposes(weights)
 
     def step_back(d_state: State, inputs: tuple[Any, ...]) -> tuple[State, tuple[Any, ...]]:
         saved, previous, current, d_output, mask = inputs
@@ -277,6 +280,15 @@ def make_step_back(
         return d_previous, (d_projected, *kept)
 
     return step_back
+
+
+def transposes(weights: Weights) -> Weights:
+    """Uᵀ and Pᵀ."""
+    projection = weights.projection
+    return Weights(
+        kernel=ops.transpose(weights.kernel),
+        projection=None if projection is None else ops.transpose(projection),
+    )
 
 
 def _differentiable(

@@ -1,24 +1,24 @@
-"""The TensorFlow side of the recurrence: the loop, and compiled loops for training.
+"""The TensorFlow side of the recurrence: the loop, and which calls are differentiated by hand.
 
 A call that nobody differentiates uses the plain loop of stock operations, so what is exported can
 be loaded by TensorFlow Serving and converted to TFLite. A call recorded by a `tf.GradientTape`
-uses the hand-derived gradient, and with a static time axis both loops are compiled by XLA.
+uses the hand-derived gradient of `recurrence_gradient`, and with a static time axis both loops are
+compiled by XLA.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.python import xla
 
 # TensorFlow has no public way to ask whether a tape is recording.
 from tensorflow.python.eager import record
 
 from zoo.layers import recurrence as common
-from zoo.layers.recurrence import Cell, Projection, State, Weights
+from zoo.layers.recurrence import Cell, State, Weights
 
 Tensor = Any
 
@@ -38,105 +38,6 @@ def can_compile_all(cell: Cell, weights: Weights, inputs: Tensor) -> bool:
     by_hand = cell.step_gradient is not None and weights.dropout_masks is None
     known = not tf.executing_eagerly() and inputs.shape[0]
     return bool(by_hand and known and gradient_is_recorded())
-
-
-def transposed_in_memory(matrix: Tensor) -> Tensor:
-    """A transposed copy that XLA does not fold into the products that read it.
-
-    The small products of a loop run up to 1.6 times faster on it.
-    """
-    return xla.optimization_barrier(tf.transpose(matrix))[0]
-
-
-def differentiable(
-    cell: Cell,
-    weights: Weights,
-    inputs: Tensor,
-    state: State,
-    mask: Tensor | None,
-    unroll: bool,
-    compiled: bool,
-    projection: Projection | None = None,
-) -> tuple[Tensor, State]:
-    """`forward` with `backward` as its gradient; see `recurrence.recurrence`.
-
-    With a `projection`, `inputs` are `[time, batch, features]` before it, and the product is
-    compiled together with the loop (see `projected.whole_sequence`).
-    """
-    wrap = tf.function(jit_compile=True, autograph=False) if compiled else _identity
-    transposed = transposed_in_memory if compiled else tf.transpose
-    parameters = [*weights[:3], *(projection or (None, None))]
-
-    @wrap
-    def run_forward(inputs: Tensor, present: Any, state: State) -> Any:
-        used, w = _unpack(parameters, present)
-        steps = inputs if w is None else common.product(inputs, w.kernel)
-        bias = None if w is None else w.bias
-        final, kept = common.forward(cell, used, steps, state, mask, unroll, bias)
-        return final, kept
-
-    @wrap
-    def run_backward(
-        inputs: Tensor, present: Any, state: State, run: Any, d_outputs: Tensor, d_final: State
-    ) -> Any:
-        used, w = _unpack(parameters, present)
-        d_projected, d_state, d_weights = common.backward(
-            cell, used, state, mask, run, d_outputs, d_final, unroll, _factors, transposed
-        )
-        d_all = [*d_weights[:3], None, None]
-        if w is not None:
-            d_all[3] = common.over_time_and_batch(_factors, inputs, d_projected)
-            d_all[4] = None if w.bias is None else tf.reduce_sum(d_projected, axis=(0, 1))
-        return d_projected, [d for d in d_all if d is not None], d_state
-
-    @wrap
-    def run_input_gradient(d_projected: Tensor, kernel: Tensor) -> Tensor:
-        return common.product(d_projected, transposed_in_memory(kernel))
-
-    @tf.custom_gradient
-    def run(inputs: Tensor, *rest: Tensor) -> tuple[Any, Callable[..., Any]]:
-        present, first = rest[:count], rest[count:]
-        final, kept = run_forward(inputs, present, first)
-
-        def gradient(d_outputs: Tensor, *d_final: Tensor) -> tuple[Tensor, ...]:
-            d_projected, d_present, d_state = run_backward(
-                inputs, present, first, kept, d_outputs, d_final
-            )
-            d_present = [_sum_of_products(d) for d in d_present]
-            w = _unpack(parameters, present)[1]
-            d_inputs = d_projected if w is None else run_input_gradient(d_projected, w.kernel)
-            return (d_inputs, *d_present, *d_state)
-
-        return (kept.states[0], *final), gradient
-
-    present = [p for p in parameters if p is not None]
-    count = len(present)
-    outputs, *final = run(inputs, *present, *state)
-    return outputs, tuple(final)
-
-
-def _factors(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """A kernel's gradient before the product: TensorFlow's is faster than XLA's with these."""
-    return left, right
-
-
-def _sum_of_products(gradient: Any) -> Tensor:
-    if not isinstance(gradient, tuple | list):
-        return gradient
-    left, right = gradient
-    return tf.matmul(left, right, transpose_a=True)
-
-
-def _unpack(template: Sequence[Any], present: Sequence[Any]) -> tuple[Weights, Projection | None]:
-    """The loop's and the input's weights from a flat list of those that there are."""
-    rest = iter(present)
-    every = [None if p is None else next(rest) for p in template]
-    own = None if every[3] is None else Projection(every[3], every[4])
-    return Weights(every[0], every[1], every[2]), own
-
-
-def _identity(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function
 
 
 def scan(

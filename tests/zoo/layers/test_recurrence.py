@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.layers import CELLS, make_recurrent
+from zoo.layers import CELLS, make_recurrent, recurrence_gradient
 
 STOCK = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
@@ -98,3 +98,29 @@ def test_training_step_is_traced_once_and_uses_the_hand_derived_gradient(cell):
     assert len(traces) == 1
     library = step.get_concrete_function(tf.TensorSpec((2, 4, 3))).graph.as_graph_def().library
     assert sum(f.attr["_XlaMustCompile"].b for f in library.function) >= 3
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_parts_of_a_batch_side_by_side_change_nothing(cell, monkeypatch):
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(1)
+    layer = make_recurrent(cell, 4, return_sequences=True, return_state=True, go_backwards=True)
+    layer.build((7, 5, 3))
+    x, mask = rng.normal(size=(7, 5, 3)).astype("float32"), rng.random((7, 5)) < 0.6
+    state = [rng.normal(size=(7, size)).astype("float32") for size in layer.state_size]
+    weights = [rng.normal(size=o.shape).astype("float32") for o in layer(x, initial_state=state)]
+    whole = gradients(layer, x, state, mask, weights, compiled=True)
+    monkeypatch.setattr(recurrence_gradient, "ROWS_PER_PART", 2)
+    monkeypatch.setattr(recurrence_gradient, "_cores", lambda: 3)
+    assert recurrence_gradient.part_sizes(7) == [2, 2, 3]
+    parts = gradients(layer, x, state, mask, weights, compiled=True)
+    for a, b in zip(keras.tree.flatten(parts), keras.tree.flatten(whole), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_batch_is_cut_where_every_core_gets_enough_rows(monkeypatch):
+    monkeypatch.setattr(recurrence_gradient, "_cores", lambda: 4)
+    assert recurrence_gradient.part_sizes(None) == [-1]
+    assert recurrence_gradient.part_sizes(3) == [3]
+    assert recurrence_gradient.part_sizes(20) == [10, 10]
+    assert recurrence_gradient.part_sizes(64) == [16, 16, 16, 16]
