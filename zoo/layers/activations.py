@@ -8,10 +8,13 @@ recurrence then lets the backend differentiate the plain loop.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
+
+from zoo.layers.recurrence import Cell
 
 Tensor = Any
 
@@ -56,3 +59,20 @@ def with_derivative(function: Callable[[Tensor], Tensor]) -> Activation:
         0.75
     """
     return Activation(function, _DERIVATIVES.get(function))
+
+
+@lru_cache(maxsize=64)
+def with_activations(
+    step: Callable[..., Any],
+    step_gradient: Callable[..., Any],
+    *functions: Callable[[Tensor], Tensor],
+) -> Cell:
+    """A cell with its activations filled in: the same object for the same functions.
+
+    So layers of the same kind share what is compiled for them. Without a known derivative of
+    every activation the backend differentiates the loop.
+    """
+    activations = [with_derivative(function) for function in functions]
+    known = all(activation.derivative for activation in activations)
+    gradient = partial(step_gradient, *activations) if known else None
+    return Cell(partial(step, *activations), gradient)

@@ -19,14 +19,13 @@ Coupled gates: Greff et al. 2017 (arXiv 1503.04069); projection: Sak et al. 2014
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.activations import Activation, with_activations
 from zoo.layers.gated import ForgetBias
 from zoo.layers.recurrence import Cell, State, Tensor
 
@@ -95,11 +94,7 @@ class CIFG(ForgetBias):
         self.projection_units = projection_units
 
     def cell(self) -> Cell:
-        tanh = with_derivative(self.activation)
-        sigma = with_derivative(self.recurrent_activation)
-        known = tanh.derivative and sigma.derivative
-        gradient = partial(step_gradient, tanh, sigma) if known else None
-        return Cell(partial(step, tanh, sigma), gradient)
+        return with_activations(step, step_gradient, self.activation, self.recurrent_activation)
 
     @property
     def output_size(self) -> int:

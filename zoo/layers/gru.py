@@ -20,7 +20,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.activations import Activation, with_activations, with_derivative
 from zoo.layers.gated import Gated
 from zoo.layers.recurrence import Cell, State, Tensor, Weights
 
@@ -99,15 +99,12 @@ class GRU(Gated):
         self.reset_after = reset_after
 
     def cell(self) -> Cell:
-        tanh = with_derivative(self.activation)
-        sigma = with_derivative(self.recurrent_activation)
-        if not self.reset_after:
-            return Cell(
-                partial(step, tanh, sigma), None, partial(advance_reset_before, tanh, sigma)
-            )
-        known = tanh.derivative and sigma.derivative
-        gradient = partial(step_gradient, tanh, sigma) if known else None
-        return Cell(partial(step, tanh, sigma), gradient)
+        functions = (self.activation, self.recurrent_activation)
+        cell = with_activations(step, step_gradient, *functions)
+        if self.reset_after:
+            return cell
+        tanh, sigma = (with_derivative(function) for function in functions)
+        return Cell(cell.step, None, partial(advance_reset_before, tanh, sigma))
 
     def bias_shape(self) -> tuple[int, ...]:
         width = self.gates * self.units

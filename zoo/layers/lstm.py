@@ -17,13 +17,12 @@ stored in the order i f c o, with an optional bias (absent from the notes). Its 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
-from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.activations import Activation, with_activations
 from zoo.layers.gated import ForgetBias
 from zoo.layers.recurrence import Cell, State, Tensor
 
@@ -75,8 +74,4 @@ class LSTM(ForgetBias):
     forget_gate = 1
 
     def cell(self) -> Cell:
-        tanh = with_derivative(self.activation)
-        sigma = with_derivative(self.recurrent_activation)
-        known = tanh.derivative and sigma.derivative
-        gradient = partial(step_gradient, tanh, sigma) if known else None
-        return Cell(partial(step, tanh, sigma), gradient)
+        return with_activations(step, step_gradient, self.activation, self.recurrent_activation)

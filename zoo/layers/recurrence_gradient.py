@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -58,7 +59,8 @@ def differentiable(
     """
     template = Parameters(weights, projection)
     present = _present(template)
-    loops = Loops(cell, unroll, compiled)
+    shapes = tuple(f"{x.dtype} {x.shape}" for x in (inputs, *present))
+    loops = make_loops(cell, unroll, compiled, shapes, mask is None)
     sizes = part_sizes(inputs.shape[1]) if compiled else [-1]
 
     @tf.custom_gradient
@@ -130,6 +132,15 @@ class Loops:
     def _input_gradient(self, d_projected: Tensor, transposed: Parameters) -> Tensor:
         own = transposed.own
         return d_projected if own is None else common.product(d_projected, own.kernel)
+
+
+@lru_cache(maxsize=64)
+def make_loops(cell: Cell, unroll: bool, compiled: bool, *_: Any) -> Loops:
+    """The same object for the same arguments: layers of one kind and size are compiled once.
+
+    The last arguments tell shapes apart, so that none of the functions is traced twice.
+    """
+    return Loops(cell, unroll, compiled)
 
 
 def part_sizes(batch: int | None) -> list[int]:

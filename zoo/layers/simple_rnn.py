@@ -11,12 +11,11 @@ Its derivative along time, from which the product in [12] is built:
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import keras
 
-from zoo.layers.activations import Activation, with_derivative
+from zoo.layers.activations import Activation, with_activations
 from zoo.layers.recurrence import Cell, State, Tensor
 from zoo.layers.recurrent import Recurrent
 
@@ -50,6 +49,4 @@ class SimpleRNN(Recurrent):
     """
 
     def cell(self) -> Cell:
-        sigma = with_derivative(self.activation)
-        gradient = partial(step_gradient, sigma) if sigma.derivative else None
-        return Cell(partial(step, sigma), gradient)
+        return with_activations(step, step_gradient, self.activation)
