@@ -68,24 +68,35 @@ def differentiable(
         used = _filled(template, rest[: len(present)])
         parts = cut(Rows(inputs, rest[len(present) :], mask), sizes)
         finals, kept = zip(*(loops.forward(part, used) for part in parts), strict=True)
-        outputs = [run.states[0] for run in kept]
+        outputs = [one.states[0] for one in kept]
+        result = joined([Rows(*one) for one in zip(outputs, finals, strict=True)])
 
         def gradient(d_outputs: Tensor, *d_final: Tensor) -> tuple[Tensor, ...]:
-            transposed = transposed_once(used)
             upstream = cut(Rows(d_outputs, d_final), sizes)
-            every = zip(parts, kept, upstream, strict=True)
-            back = [loops.backward(*one, used, transposed) for one in every]
-            d_projected, d_state, d_weights = zip(*back, strict=True)
-            d_inputs = [loops.input_gradient(d, transposed) for d in d_projected]
-            d_rows = joined([Rows(*d) for d in zip(d_inputs, d_state, strict=True)])
-            summed = [sum_over_parts(parts) for parts in zip(*d_weights, strict=True)]
-            return (d_rows.sequence, *summed, *d_rows.state)
+            d_rows, d_weights = _gradients(loops, used, parts, kept, upstream)
+            return (d_rows.sequence, *d_weights, *d_rows.state)
 
-        result = joined([Rows(*one) for one in zip(outputs, finals, strict=True)])
         return (result.sequence, *result.state), gradient
 
     outputs, *final = run(inputs, *present, *state)
     return outputs, tuple(final)
+
+
+def _gradients(
+    loops: Loops,
+    used: Parameters,
+    parts: list[Rows],
+    kept: Sequence[common.Run],
+    upstream: list[Rows],
+) -> tuple[Rows, list[Tensor]]:
+    """The gradient for the rows of all parts and for the weights that there are."""
+    transposed = transposed_once(used)
+    every = zip(parts, kept, upstream, strict=True)
+    back = [loops.backward(*one, used, transposed) for one in every]
+    d_projected, d_state, d_weights = zip(*back, strict=True)
+    d_inputs = [loops.input_gradient(d, transposed) for d in d_projected]
+    d_rows = joined([Rows(*one) for one in zip(d_inputs, d_state, strict=True)])
+    return d_rows, [sum_over_parts(one) for one in zip(*d_weights, strict=True)]
 
 
 class Loops:

@@ -19,7 +19,7 @@ from zoo.models.language_model import checked_count
 from zoo.presets import weights
 from zoo.text import Tokenizer, load_tokenizer
 
-MOST_GRAPHS = 64  # of a model's, by method and by what is fixed in them
+MOST_GRAPHS = 64  # with settings fixed in them, a model's; its methods' graphs all stay
 
 
 class KerasModel(PresetModel, keras.Model):
@@ -41,13 +41,15 @@ class KerasModel(PresetModel, keras.Model):
         """Call one of the model's methods on tensors as a graph that is traced once."""
         return self.compiled_once(method, getattr(self, method))(*arguments)
 
-    def compiled_once(self, key: Hashable, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of tensors as a graph that is traced once for this key."""
-        if key not in self._compiled:
-            if len(self._compiled) >= MOST_GRAPHS:
-                self._compiled.pop(next(iter(self._compiled)))
-            self._compiled[key] = compiled(function)
-        return self._compiled[key]  # type: ignore[no-any-return]
+    def compiled_once(self, key: Hashable, function: Callable[..., Any]) -> Any:
+        """A function of tensors as a graph that is traced once for this key: a method, or more."""
+        graph = self._compiled.get(key)
+        if graph is None:
+            varied = [k for k in list(self._compiled) if not isinstance(k, str)]
+            if len(varied) >= MOST_GRAPHS:
+                self._compiled.pop(varied[0], None)
+            graph = self._compiled[key] = compiled(function)
+        return graph
 
     def cross_entropy(self, hidden: Any, targets: Any) -> Any:
         """-log P(target) [7] in nats, [...], of targets [...] given hidden vectors [..., width]."""

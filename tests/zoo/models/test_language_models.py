@@ -10,6 +10,7 @@ import zoo
 from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS, TEXTS, language_model, tokenizer
 from training.cloze import cloze_perplexity
 from zoo.errors import ZooError
+from zoo.models import keras_model
 from zoo.models.language_model import LanguageModel, pad
 from zoo.text import BOS, EOS
 
@@ -113,6 +114,19 @@ class _StepByStep:
 
 def _refused(*arguments):
     raise AssertionError("a step in Python")
+
+
+def test_many_samplers_do_not_push_out_the_methods_graphs(monkeypatch):
+    model = language_model("lstm_tied")
+    monkeypatch.setattr(keras_model, "MOST_GRAPHS", 2)
+    model.next_words(["the cat"])
+    methods = {key for key in model._compiled if isinstance(key, str)}
+    for k in (1, 2, 3, 4):
+        model.generate("the", max_words=2, sampler=zoo.TopK(k))
+    kept = set(model._compiled)
+    assert methods
+    assert methods < kept
+    assert {key for key in kept if isinstance(key, zoo.TopK)} == {zoo.TopK(3), zoo.TopK(4)}
 
 
 def test_a_beam_finds_no_worse_text_than_greedy(model):
