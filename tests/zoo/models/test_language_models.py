@@ -117,7 +117,7 @@ def _refused(*arguments):
 
 
 def test_many_samplers_do_not_push_out_the_methods_graphs(monkeypatch):
-    model = language_model("lstm_tied")
+    model = LANGUAGE_MODELS["lstm_tied"]()
     monkeypatch.setattr(keras_model, "MOST_GRAPHS", 2)
     model.next_words(["the cat"])
     methods = {key for key in model._compiled if isinstance(key, str)}
