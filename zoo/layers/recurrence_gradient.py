@@ -163,7 +163,12 @@ def part_sizes(batch: int | None) -> list[int]:
 
 
 def _cores() -> int:
-    return tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+    threads: int = tf.config.threading.get_intra_op_parallelism_threads()
+    if threads:
+        return threads
+    if hasattr(os, "sched_getaffinity"):  # Linux alone knows which cores a process may use
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def cut(rows: Rows, sizes: list[int]) -> list[Rows]:

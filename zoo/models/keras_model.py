@@ -19,7 +19,7 @@ from zoo.models.language_model import checked_count
 from zoo.presets import weights
 from zoo.text import Tokenizer, load_tokenizer
 
-MOST_GRAPHS = 64  # with settings fixed in them, a model's; its methods' graphs all stay
+MOST_GRAPHS = 64  # that hold settings, such as a sampler, for each model; those of methods all stay
 
 
 class KerasModel(PresetModel, keras.Model):

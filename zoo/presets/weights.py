@@ -15,7 +15,7 @@ import numpy as np
 from zoo.errors import ZooError
 
 WEIGHTS_FILE = "model.weights.h5"
-SIGNIFICANT_BITS = 8  # of float16's 11: bfloat16's precision, which training's products have too
+SIGNIFICANT_BITS = 8  # of float16's 11: bfloat16's precision
 
 
 def save_weights(model: Any, directory: Path, dtype: str = "float32") -> None:
