@@ -26,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks.timing import compared, in_turns, plot_ratios, report
+from zoo.processors import usable_cores
 
 BATCH, TIME, UNITS, VOCABULARY, LAYERS = 32, 35, 256, 10_000, 2
 COLUMNS = {
@@ -101,7 +102,7 @@ def keras_step() -> Callable[[], Any]:
 def torch_step() -> Callable[[], Any]:
     import torch
 
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(usable_cores())
     x, y = (torch.tensor(ids, dtype=torch.long) for ids in words())
     embedding = torch.nn.Embedding(VOCABULARY, UNITS)
     recurrent = torch.nn.LSTM(UNITS, UNITS, LAYERS, batch_first=True)

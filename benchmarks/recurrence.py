@@ -34,6 +34,7 @@ import tensorflow as tf
 from benchmarks.recurrence_profile import profile
 from benchmarks.timing import compared, in_turns, matrix_peak_gflops, plot_ratios, report
 from zoo.layers import make_recurrent
+from zoo.processors import usable_cores
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 STOCK = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
@@ -85,7 +86,7 @@ def torch_step(cell: str, x: np.ndarray, d_y: np.ndarray) -> Callable[[], Any] |
         import torch
     except ImportError:
         return None
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(usable_cores())
     make = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
     layer = make(x.shape[-1], d_y.shape[-1], batch_first=True)
     inputs, upstream = torch.tensor(x, requires_grad=True), torch.tensor(d_y)

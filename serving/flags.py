@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-CPUS = os.cpu_count() or 1
+from zoo.processors import usable_cores
+
+CPUS = usable_cores()
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import platform
 import shutil
 from pathlib import Path
 from typing import Any
 
+from zoo.processors import usable_cores
 from zoo.text.vocabulary import write_atomically
 
 LOGS = Path(__file__).parent / "logs"
@@ -75,4 +75,4 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} cores of {models[0] if models else platform.processor()}"
+    return f"{usable_cores()} cores of {models[0] if models else platform.processor()}"

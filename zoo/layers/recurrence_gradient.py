@@ -11,7 +11,6 @@ Axes in this file: time first, then batch.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ import tensorflow as tf
 
 from zoo.layers import recurrence as common
 from zoo.layers.recurrence import Cell, Projection, State, Weights
+from zoo.processors import usable_cores
 
 Tensor = Any
 Factors = tuple[Tensor, Tensor]  # a gradient before the product that sums it over its rows
@@ -164,11 +164,7 @@ def part_sizes(batch: int | None) -> list[int]:
 
 def _cores() -> int:
     threads: int = tf.config.threading.get_intra_op_parallelism_threads()
-    if threads:
-        return threads
-    if hasattr(os, "sched_getaffinity"):  # Linux alone knows which cores a process may use
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return threads or usable_cores()
 
 
 def cut(rows: Rows, sizes: list[int]) -> list[Rows]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,11 +12,12 @@ from zoo.ngrams.corpus import Encoder
 from zoo.ngrams.counts import stream_of
 from zoo.ngrams.index import PAYS_AFTER, HashFinder
 from zoo.ngrams.tables import NGramTables
+from zoo.processors import usable_cores
 from zoo.text import BOS, EOS, PAD, UNK, Tokenizer
 
 CHUNK = 500  # sentences at a time at least: fewer do not pay for a thread
 LARGEST_CHUNK = 20_000  # and at most, as a chunk's arrays are many times its text
-CPUS = os.cpu_count() or 1
+CPUS = usable_cores()
 Scores = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
