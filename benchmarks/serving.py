@@ -4,9 +4,10 @@
         [--parts bare,lone,plain,batching,fastapi,litserve,litserve-batching]
 
 Closed-loop clients at concurrency 1, 8 and 32 over gRPC and REST; without paths the shipped
-presets are exported and used. Beside the server stand (a) the bare SavedModel signature called
-in-process, one text at a time and with full batches of 32 (`lone`: in turns with one client of the
-server, as what the server adds to the latency), and (b) the same SavedModel behind
+presets are exported and used. Beside the server stand (a) the bare SavedModel called in-process,
+one text at a time and with full batches of 32 (`lone`: in turns with one client of the server, as
+what the server adds to the latency), in two ways: `signature` is what `tf.saved_model.load` gives,
+`session` what the server runs, without the server; and (b) the same SavedModel behind
 FastAPI + uvicorn and behind LitServe as it comes and with its own dynamic batching
 (`pip install fastapi litserve`), if they are installed. The server batches by the shipped file.
 The server's processor time is read from /proc, without the load generator's.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import itertools
 import json
 import statistics
 import sys
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from benchmarks.serving_bare import BARE_CALLS
 from benchmarks.serving_load import (
     Clients,
     blocking_grpc,
@@ -81,9 +84,8 @@ class Extra:
 
     def line(self) -> str:
         """A row of the table."""
-        name = f"{self.interface} over bare"
         spread = f"({self.extra_ms_low:+.2f} to {self.extra_ms_high:+.2f})"
-        return f"{name:<22}{self.model:<11}{1:>4}{self.extra_ms:>+10.2f} ms {spread}"
+        return f"{self.interface:<22}{self.model:<11}{1:>4}{self.extra_ms:>+10.2f} ms {spread}"
 
 
 HEADER = (
@@ -109,52 +111,29 @@ def measure(
     )  # fmt: skip
 
 
-@contextlib.contextmanager
-def bare_signature(base_path: str) -> Iterator[Callable[[list[str]], Any]]:
-    """A SavedModel's default signature in this process, run on texts."""
-    import numpy as np
-
-    from benchmarks.serving_baselines import newest
-    from serving import flags, loader
-
-    options = loader.load_options(flags.parse([]), None)
-    servable = loader.load("bare", 1, newest(base_path), options)
-    signature = servable.signatures["serving_default"]
-    fetches = signature.fetches(signature.outputs)
-
-    def run(texts: list[str]) -> Any:
-        column = np.array([text.encode() for text in texts], object)
-        return servable.runner.run(signature.feeds, [column], fetches)
-
-    try:
-        yield run
-    finally:
-        servable.close()
-
-
 def bare(model: str, base_path: str, text: str, seconds: float) -> Iterator[Result]:
     """The signature called in this process: one text, then full batches (time a text)."""
-    with bare_signature(base_path) as run:
-        for batch in (1, FULL_BATCH):
-            texts = [text] * batch
-            for _ in range(2):
-                run(texts)
-            busy, start = time.process_time(), time.perf_counter()
-            latencies = repeated(partial(run, texts), seconds)
-            took, busy = time.perf_counter() - start, time.process_time() - busy
-            done = len(latencies) * batch
-            cuts = statistics.quantiles(latencies, n=100)
-            yield Result(
-                f"bare, batch {batch}", model, 1, done / took, cuts[49] * 1e3, cuts[98] * 1e3,
-                busy / done * 1e3, 0.0,
-            )  # fmt: skip
+    for kind, open_calls in BARE_CALLS.items():
+        with open_calls(base_path) as run:
+            for batch in (1, FULL_BATCH):
+                texts = [text] * batch
+                repeated(partial(run, texts), WARM_UP_SECONDS)
+                busy, start = time.process_time(), time.perf_counter()
+                latencies = repeated(partial(run, texts), seconds)
+                took, busy = time.perf_counter() - start, time.process_time() - busy
+                done = len(latencies) * batch
+                cuts = statistics.quantiles(latencies, n=100)
+                yield Result(
+                    f"{kind}, batch {batch}", model, 1, done / took, cuts[49] * 1e3,
+                    cuts[98] * 1e3, busy / done * 1e3, 0.0,
+                )  # fmt: skip
 
 
 def lone(model: str, base_path: str, text: str, seconds: float) -> Iterator[Extra]:
-    """What the server adds to one client's latency: bare call and interfaces in short turns.
+    """What the server adds to one client's latency: bare calls and interfaces in short turns.
 
     The machine's own speed moves by more than what is measured, so only neighbours are compared;
-    and one load of a model may be a tenth slower than the next, so both are started several times.
+    and one load of a model may be a tenth slower than the next, so all are started several times.
     """
     extra: dict[str, list[float]] = {}
     for _ in range(LONE_STARTS):
@@ -166,21 +145,27 @@ def lone(model: str, base_path: str, text: str, seconds: float) -> Iterator[Extr
 
 
 def lone_start(model: str, base_path: str, text: str, seconds: float) -> dict[str, list[float]]:
-    """Milliseconds over the bare call by interface, a value a turn, of one start of both."""
-    with bare_signature(base_path) as run, served({model: base_path}, BATCHING) as at:
-        bare_call = partial(run, [text])
+    """Milliseconds over the bare calls by interface, a value a turn, of one start of all."""
+    with contextlib.ExitStack() as stack:
+        bases = {
+            kind: partial(stack.enter_context(open_calls(base_path)), [text])
+            for kind, open_calls in BARE_CALLS.items()
+        }
+        at = stack.enter_context(served({model: base_path}, BATCHING))
         interfaces: dict[str, Callable[[], Any]] = {
             "gRPC": blocking_grpc(at.grpc, model, text),
             "REST": blocking_rest(at.rest, model, text),
         }
-        repeated(bare_call, WARM_UP_SECONDS)
-        for call in interfaces.values():
+        for call in (*bases.values(), *interfaces.values()):
             repeated(call, WARM_UP_SECONDS)
-        extra: dict[str, list[float]] = {name: [] for name in interfaces}
+        extra: dict[str, list[float]] = {}
         for _ in range(max(4, round(seconds / LONE_TURN))):
-            base = statistics.median(repeated(bare_call, LONE_TURN))
-            for name, call in interfaces.items():
-                extra[name].append((statistics.median(repeated(call, LONE_TURN)) - base) * 1e3)
+            taken = {
+                name: statistics.median(repeated(call, LONE_TURN)) * 1e3
+                for name, call in (bases | interfaces).items()
+            }
+            for base, name in itertools.product(bases, interfaces):
+                extra.setdefault(f"{name} over {base}", []).append(taken[name] - taken[base])
     return extra
 
 
