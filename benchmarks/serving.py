@@ -39,6 +39,7 @@ from benchmarks.serving_load import (
     rest_clients,
 )
 from benchmarks.serving_process import BATCHING, free_port, process, processor_seconds, served
+from serving.parallelism import own_thread_pools
 
 CONCURRENCIES = (1, 8, 32)
 CONTEXT = (
@@ -234,6 +235,7 @@ def main() -> int:
     parser.add_argument("--parts", default=",".join(PARTS), help="what to measure")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    own_thread_pools()  # the bare session is to have its own, as it has in the server
     if not options.json:
         print(HEADER)
     for result in results(options):

@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from serving.parallelism import own_thread_pools
+
 # TensorFlow reads it when it is imported; a server's log should be the server's.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the embedded model server; returns the process's exit code."""
+    own_thread_pools()
     with without_jax():
         from serving.server import run
 

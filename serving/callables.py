@@ -105,7 +105,14 @@ class Program:
 class GraphRunner:
     """A loaded graph and its session; programs are made on first use and kept."""
 
-    def __init__(self, session: Any, parameters: Any | None = None, name: str = "model") -> None:
+    def __init__(
+        self,
+        session: Any,
+        parameters: Any | None = None,
+        name: str = "model",
+        lanes: int = 1,
+    ) -> None:
+        """`lanes`: how many runs keep all cores busy."""
         self._session = session
         self._programs: dict[Any, Program] = {}
         self._lock = threading.Lock()
@@ -116,7 +123,7 @@ class GraphRunner:
         self.gatherings: dict[Any, Any] = {}
         if parameters is not None:
             self._batcher = batching.Batcher(session.graph, parameters, name)
-            self.limits = Limits.of(parameters)
+            self.limits = Limits.of(parameters, lanes)
 
     def run(
         self,

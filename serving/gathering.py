@@ -3,7 +3,8 @@
 A session call that waits for its batch needs a thread of its own, and handling a request in
 Python costs more the more threads take part. So requests that come by an event loop wait as
 objects here and one thread hands a gathered batch to TensorFlow's scheduler, which pads, splits,
-queues and runs it.
+queues and runs it. A model that uses one core a run has as many lanes as there are cores: batches
+that run side by side, each with its share of the requests.
 
 The batching file's timeout counts from the moment the model is free, not from the first request:
 clients that were just answered then come back into the same batch, where they would settle into
@@ -29,21 +30,27 @@ FULL = "The batch scheduling queue to which this task was submitted is full"
 
 @dataclass(frozen=True)
 class Limits:
-    """Rows in a batch, seconds that it waits for company, batches that run and that wait."""
+    """Rows in a batch, seconds that it waits for company, batches that may run and wait.
+
+    `lanes` of them are meant to run side by side; more only where one takes unusually long.
+    """
 
     rows: int
     timeout: float
     threads: int
     queue: int
+    lanes: int = 1
 
     @classmethod
-    def of(cls, parameters: Any) -> Limits:
+    def of(cls, parameters: Any, lanes: int = 1) -> Limits:
         """From BatchingParameters with their defaults filled in."""
+        threads = parameters.num_batch_threads.value
         return cls(
             parameters.max_batch_size.value,
             parameters.batch_timeout_micros.value / 1e6,
-            parameters.num_batch_threads.value,
+            threads,
             parameters.max_enqueued_batches.value,
+            min(lanes, threads),
         )
 
 
@@ -87,6 +94,11 @@ class Policy:
         self.rows -= rows
         self._inside -= 1
 
+    @property
+    def share(self) -> int:
+        """How many requests a lane gets of those that there are."""
+        return -(-max(self._expected, self._inside) // self._limits.lanes)
+
     def due(self) -> float:
         """The time at which the next batch starts, as far as is known now."""
         limits = self._limits
@@ -96,9 +108,10 @@ class Policy:
             return NOW
         if self.running >= limits.threads:
             return LATER
-        if self.running:
+        if self.running >= limits.lanes:
             return self._first + limits.timeout + PATIENCE * self._usual
-        if self.waiting >= self._expected:
+        being_answered = self._inside - self.waiting
+        if self.waiting >= min(self._expected - being_answered, self.share):
             return NOW
         return max(self._first, self._free_since) + limits.timeout
 
@@ -182,9 +195,9 @@ class Gathering:
         self._start_due()
 
     def _next_batch(self) -> list[Waiting]:
-        """The longest-waiting requests that fit into a batch; at least one."""
+        """The longest-waiting requests that fit into a lane's batch; at least one."""
         count = rows = 0
-        for request in self._waiting:
+        for request in self._waiting[: self._policy.share]:
             if count and rows + request.rows > self._limits.rows:
                 break
             count, rows = count + 1, rows + request.rows

@@ -14,12 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.saved_model import loader_impl
 
 from serving import protos, signatures
 from serving.callables import GraphRunner
 from serving.config import read_text_proto, with_batching_defaults
 from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
 from serving.flags import Flags
+from serving.parallelism import lanes, session_config
 from serving.signatures import Signature
 
 log = logging.getLogger("serving.loader")
@@ -146,16 +148,17 @@ def load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
 
 
 def _load_saved_model(name: str, version: int, path: str, options: LoadOptions) -> Servable:
-    session, meta_graph = _restore_with_extra_ops(path, options)
+    session, meta_graph, side_by_side = _restore_with_extra_ops(path, options)
     table = {
         key: signatures.from_definition(key, definition)
         for key, definition in meta_graph.signature_def.items()
     }
-    runner = GraphRunner(session, _batching_of(path, options), f"{name}_{version}")
+    batching = _batching_of(path, options)
+    runner = GraphRunner(session, batching, f"{name}_{version}", side_by_side)
     return Servable(name, version, table, runner)
 
 
-def _restore_with_extra_ops(path: str, options: LoadOptions) -> tuple[Any, Any]:
+def _restore_with_extra_ops(path: str, options: LoadOptions) -> tuple[Any, Any, int]:
     """Restore; when an operation is unknown, once more with the add-on packages that exist."""
     try:
         return _restore(path, options)
@@ -178,16 +181,20 @@ def _import_extra_ops() -> bool:
     return found
 
 
-def _restore(path: str, options: LoadOptions) -> tuple[Any, Any]:
+def _restore(path: str, options: LoadOptions) -> tuple[Any, Any, int]:
+    """A session, its graph's description, and how many runs keep all cores busy."""
+    saved = loader_impl.SavedModelLoader(path)
+    tags = list(options.tags)
+    config = session_config(options.session, saved.get_meta_graph_def_from_tags(tags), path)
     graph = tf.Graph()
     with graph.as_default(), _quiet_tensorflow():
-        session = tf.compat.v1.Session(graph=graph, config=options.session)
+        session = tf.compat.v1.Session(graph=graph, config=config)
         try:
-            meta_graph = tf.compat.v1.saved_model.load(session, list(options.tags), path)
+            meta_graph = saved.load(session, tags)
         except BaseException:
             session.close()
             raise
-    return session, meta_graph
+    return session, meta_graph, lanes(config)
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports TensorFlow
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["serve"]:  # its flags are tensorflow_model_server's, not argparse's
-        return int(importlib.import_module("serving.server").run(words[1:]))
+        return int(importlib.import_module("serving.__main__").main(words[1:]))
     options = build_parser().parse_args(words)
     try:
         if options.verb is not list_verb:

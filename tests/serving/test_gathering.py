@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from serving import protos
+from serving.config import with_batching_defaults
 from serving.errors import ServingError
 from serving.gathering import Gathering, Limits
 
@@ -51,12 +53,14 @@ class Request:
 class Model:
     """A gathering whose batches run until they are ended."""
 
-    def __init__(self, rows: int = 32, threads: int = 2, queue: int = 4) -> None:
+    def __init__(self, rows: int = 32, threads: int = 2, queue: int = 4, lanes: int = 1) -> None:
         self.clock = Clock()
         self.sizes: list[int] = []
         self.alone: list[bool] = []
         self.running: list[list[Request]] = []
-        self._gathering = Gathering(self.clock, Limits(rows, WAIT, threads, queue), self._start)
+        self._gathering = Gathering(
+            self.clock, Limits(rows, WAIT, threads, queue, lanes), self._start
+        )
 
     def _start(self, gathering, batch, alone) -> None:
         self.sizes.append(len(batch))
@@ -154,6 +158,58 @@ def test_two_halves_become_one_batch():
     model.end()
     model.ask(16)
     assert model.sizes == [16, 32]
+
+
+def two_lanes(clients: int) -> Model:
+    """Closed-loop clients of a model with two lanes, after a while."""
+    model = Model(lanes=2)
+    model.ask(clients)
+    for _ in range(12):
+        done = len(model.running[0])
+        model.end()
+        model.ask(done)
+    model.sizes.clear()
+    return model
+
+
+@pytest.mark.parametrize("clients", [2, 8, 31, 32])
+def test_lanes_share_the_requests(clients):
+    model = two_lanes(clients)
+    assert len(model.running) == 2
+    for _ in range(4):
+        done = len(model.running[0])
+        model.end()
+        model.ask(done)
+    assert set(model.sizes) <= {clients // 2, -(-clients // 2)}
+    assert len(model.sizes) == 4
+
+
+def test_a_lane_that_is_free_waits_for_those_it_has_answered():
+    model = two_lanes(8)
+    model.end()
+    model.ask(3)
+    assert model.sizes == []
+    model.ask(1)
+    assert model.sizes == [4]
+    model.end()
+    model.ask(3)
+    model.clock.passes(1.1 * WAIT)
+    assert model.sizes == [4, 3]
+
+
+def test_a_lone_request_needs_one_lane():
+    model = Model(lanes=2)
+    for _ in range(3):
+        model.ask(1)
+        model.end()
+    assert model.sizes == [1, 1, 1]
+    assert model.alone == [True] * 3
+
+
+def test_lanes_are_no_more_than_the_threads_of_the_batching_file():
+    parameters = with_batching_defaults(protos.BatchingParameters())
+    parameters.num_batch_threads.value = 3
+    assert (Limits.of(parameters, 8).lanes, Limits.of(parameters, 2).lanes) == (3, 2)
 
 
 def test_a_batch_that_runs_for_long_holds_nobody_for_ever():
