@@ -76,11 +76,12 @@ class Program:
     def _run_freely(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         if self._trial is None:
             return self._call(arrays, IN_CALLERS_THREAD)
-        with RUNNING as busy:
-            hand_over = self._trial.hand_over and not busy
+        with RUNNING as load:
+            free = load.leaves_cores_free
+            hand_over = self._trial.hand_over if free else load.overflows
             start = time.perf_counter()
             values = self._call(arrays, IN_POOL if hand_over else IN_CALLERS_THREAD)
-            if not busy:
+            if free:
                 self._trial.took(hand_over, time.perf_counter() - start)
             return values
 

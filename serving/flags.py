@@ -51,7 +51,9 @@ FLAGS: dict[str, Flag] = {
     "file_system_poll_wait_seconds": Flag(1, "look for new versions this often; 0: once"),
     "flush_filesystem_caches": _inert(True, "drop file caches after loading"),
     "tensorflow_session_parallelism": Flag(0, "threads of a session, inter and intra"),
-    "tensorflow_intra_op_parallelism": Flag(0, "threads inside an operation"),
+    "tensorflow_intra_op_parallelism": Flag(
+        0, "threads inside an operation; 0: one for small recurrent models, else all cores"
+    ),
     "tensorflow_inter_op_parallelism": Flag(0, "operations at the same time"),
     "tensorflow_session_config_file": Flag("", "text-format tensorflow.ConfigProto"),
     "use_alts_credentials": _inert(False, "Google ALTS credentials"),

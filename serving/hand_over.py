@@ -2,19 +2,39 @@
 
 Handing over lets independent operations run side by side, but each change of threads costs time: of
 two models that were measured one ran a fifth faster that way, the other a tenth slower and with
-two thirds more processor time. So where cores are free the faster way is found out, and where
-requests keep all cores busy every run stays in its caller's thread.
+two thirds more processor time. So where cores are free the faster way is found out. As many runs as
+cores stay in their callers' threads. More than that would push each other off the cores (a
+translation then took twice the processor time), so the pool shares its threads among them.
 """
 
 from __future__ import annotations
 
 import statistics
 import threading
+from dataclasses import dataclass
 
 from zoo.processors import usable_cores
 
 RUNS = 16  # of each way, before one is chosen
 WORTH = 0.97  # the pool takes more processor time, so it must be faster by this much
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many runs there are, this one with them, for how many cores."""
+
+    runs: int
+    cores: int
+
+    @property
+    def leaves_cores_free(self) -> bool:
+        """Whether the run can use cores that no other run needs; true for a lone run."""
+        return self.runs == 1 or self.runs < self.cores
+
+    @property
+    def overflows(self) -> bool:
+        """Whether there are more runs than cores."""
+        return self.runs > self.cores
 
 
 class Running:
@@ -25,11 +45,11 @@ class Running:
         self._lock = threading.Lock()
         self._count = 0
 
-    def __enter__(self) -> bool:
-        """Count a run in; True when runs keep all cores busy."""
+    def __enter__(self) -> Load:
+        """Count a run in."""
         with self._lock:
             self._count += 1
-            return self._count >= self._cores > 1
+            return Load(self._count, self._cores)
 
     def __exit__(self, *details: object) -> None:
         with self._lock:

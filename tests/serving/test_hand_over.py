@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from serving import callables
 from serving.errors import Code, ServingError
-from serving.hand_over import RUNS, Running, Trial
+from serving.hand_over import RUNS, Load, Running, Trial
 
 
 def outcome(pool_seconds: float, callers_seconds: float) -> bool:
@@ -37,21 +37,26 @@ def test_a_choice_is_kept_whatever_later_runs_take():
     assert trial.hand_over is True
 
 
-def test_all_cores_are_busy_from_as_many_runs_as_cores():
+def test_runs_are_counted_in_and_out():
     running = Running(cores=2)
     with running as first:
         with running as second:
             pass
-        with running as again:
+        with running as again, running as third:
             pass
     with running as alone:
         pass
-    assert (first, second, again, alone) == (False, True, True, False)
+    assert [load.runs for load in (first, second, again, third, alone)] == [1, 2, 2, 3, 1]
 
 
-def test_one_core_is_never_too_busy_to_find_out():
-    with Running(cores=1) as busy:
-        assert busy is False
+@pytest.mark.parametrize(
+    ("runs", "cores", "free", "overflows"),
+    [(1, 1, True, False), (2, 1, False, True), (1, 2, True, False), (2, 2, False, False),
+     (3, 2, False, True), (7, 8, True, False)],
+)  # fmt: skip
+def test_what_a_load_means(runs, cores, free, overflows):
+    load = Load(runs, cores)
+    assert (load.leaves_cores_free, load.overflows) == (free, overflows)
 
 
 @pytest.fixture
@@ -78,7 +83,7 @@ def test_a_program_knows_operations_that_were_added_after_the_first_run(session)
     assert float(program.run([np.ones(1, "float32")], None)[0][0]) == 5.0
 
 
-def test_under_load_runs_stay_in_their_callers_threads(session, monkeypatch):
+def test_as_many_runs_as_cores_stay_in_their_callers_threads(session, monkeypatch):
     running, used = Running(cores=2), []
     monkeypatch.setattr(callables, "RUNNING", running)
     program = callables.Program(session, ["x:0"], ["twice:0"])
@@ -86,10 +91,13 @@ def test_under_load_runs_stay_in_their_callers_threads(session, monkeypatch):
     monkeypatch.setattr(
         program, "_call", lambda arrays, options: (used.append(options), call(arrays, options))[1]
     )
+    ones = [np.ones(1, "float32")]
+    program.run(ones, None)
     with running:
-        program.run([np.ones(1, "float32")], None)
-    program.run([np.ones(1, "float32")], None)
-    assert used == [callables.IN_CALLERS_THREAD, callables.IN_POOL]
+        program.run(ones, None)
+        with running:
+            program.run(ones, None)
+    assert used == [callables.IN_POOL, callables.IN_CALLERS_THREAD, callables.IN_POOL]
 
 
 def test_a_deadline_that_has_passed_is_told(session):
