@@ -31,8 +31,8 @@ INTRODUCTION = """\
 Made by `python -m training.results --write` from the presets' own config.json and from
 training/records/. Each figure can be had again by the command in its row; DIR is the folder of the
 corpora. `<eos>` and `<unk>` are counted in every perplexity; `tokens` and `unknown` say how many.
-`training` is the time of the steps alone, on two cores of an AMD EPYC that did other work as well;
-the curves are training/logs/*.csv.
+`training` is the time of the steps alone on the machine named (the shipped presets: two cores of an
+AMD EPYC), which did other work as well; the curves are training/logs/*.csv.
 """
 
 
@@ -84,7 +84,8 @@ def results() -> Iterator[tuple[str, tuple[str, ...]]]:
         train = f"`zoo train {name} --data-dir DIR --out runs/{name}`"
         command = f"`zoo evaluate runs/{name} --data {kept['data']} --data-dir DIR`"
         cells = (name, kept["description"], f"{kept['parameters']:,}", figures(kept["metrics"]))
-        yield kept["data"], (*cells, minutes(name), f"{train}, {command}")
+        trained = f"{taken}, {kept['machine']}" if (taken := minutes(name)) else ""
+        yield kept["data"], (*cells, trained, f"{train}, {command}")
 
 
 def minutes(name: str) -> str:
