@@ -11,10 +11,12 @@ from typing import Any
 
 from keras import ops
 
+from zoo.decoding.selection import top_k
 from zoo.errors import ZooError
 
 NEVER = -1e30
 IMPOSSIBLE = NEVER / 2  # a log-probability or score below was never a possibility
+FEW = 64  # tokens that as a rule have the probability asked for
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,11 @@ class Sample:
         """Token ids [rows] from log-probabilities [rows, vocabulary] and uniform numbers [rows]."""
         # Shifted before the division, so that the smallest temperature makes no 0/0.
         shifted = log_probs - ops.max(log_probs, axis=-1, keepdims=True)
-        logits, ids = self.kept(shifted / max(self.temperature, 1e-30))
-        place = drawn(logits, uniform)
-        if ids is None:
-            return place
-        return ops.take_along_axis(ops.cast(ids, "int32"), place[:, None], axis=1)[:, 0]
+        return self.draw(shifted / max(self.temperature, 1e-30), uniform)
 
-    def kept(self, logits: Any) -> tuple[Any, Any]:
-        """What is drawn from: logits [rows, n] (NEVER: out of the question) and their token ids.
-
-        None for the ids means that places are ids.
-        """
-        return logits, None
+    def draw(self, logits: Any, uniform: Any) -> Any:
+        """Token ids [rows] from logits [rows, vocabulary] and uniform numbers [rows]."""
+        return drawn(logits, uniform)
 
 
 @dataclass(frozen=True)
@@ -67,9 +62,9 @@ class TopK(Sample):
         object.__setattr__(self, "temperature", temperature)
         self.__post_init__()
 
-    def kept(self, logits: Any) -> tuple[Any, Any]:
+    def draw(self, logits: Any, uniform: Any) -> Any:
         # In sorted order a tie at the last place lets in one token, not all of its equals.
-        return ops.top_k(logits, k=min(self.k, logits.shape[-1]))
+        return drawn_token(*top_k(logits, min(self.k, logits.shape[-1])), uniform)
 
 
 @dataclass(frozen=True)
@@ -85,12 +80,24 @@ class TopP(Sample):
         object.__setattr__(self, "temperature", temperature)
         self.__post_init__()
 
-    def kept(self, logits: Any) -> tuple[Any, Any]:
-        ordered, ids = ops.top_k(logits, k=logits.shape[-1])  # descending
-        probabilities = ops.softmax(ordered, axis=-1)
-        # A token is in while those before it have less than p together: the first always is.
-        inside = ops.cumsum(probabilities, axis=-1) - probabilities < self.p
-        return ops.where(inside, ordered, NEVER), ids
+    def draw(self, logits: Any, uniform: Any) -> Any:
+        total = ops.logsumexp(logits, axis=-1, keepdims=True)
+
+        def from_nucleus(ordered: Any, ids: Any) -> Any:
+            probabilities = ops.exp(ordered - total)
+            # A token is in while those before it have less than p together: the first always is.
+            inside = ops.cumsum(probabilities, axis=-1) - probabilities < self.p
+            return drawn_token(ops.where(inside, ordered, NEVER), ids, uniform)
+
+        count = logits.shape[-1]
+        best, ids = top_k(logits, min(FEW, count))
+        enough = ops.all(ops.sum(ops.exp(best - total), axis=-1) >= self.p)
+        # Nearly always: to sort all tokens takes as long as a small model's step.
+        return ops.cond(
+            enough,
+            lambda: from_nucleus(best, ids),
+            lambda: from_nucleus(*ops.top_k(logits, k=count)),
+        )
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,12 @@ def is_count(value: Any) -> bool:
 def is_number(value: Any) -> bool:
     """Whether a value is an int or a float (NaN included)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def drawn_token(logits: Any, ids: Any, uniform: Any) -> Any:
+    """One of a row's `ids` by logits [rows, n] of their own; NEVER: out of the question."""
+    place = ops.expand_dims(drawn(logits, uniform), 1)
+    return ops.take_along_axis(ops.cast(ids, "int32"), place, axis=1)[:, 0]
 
 
 def drawn(logits: Any, uniform: Any) -> Any:

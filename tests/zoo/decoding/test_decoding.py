@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from zoo.decoding import Beam, Greedy, Sample, TopK, TopP, beam_search, generate
+from zoo.decoding.samplers import FEW
 from zoo.errors import ZooError
 from zoo.text import BOS, EOS, PAD
 
@@ -151,6 +152,21 @@ def test_samplers_draw_what_they_should(sampler, allowed):
     if sampler.temperature == 1.0:
         kept = probabilities[ids] / probabilities[ids].sum()
         np.testing.assert_allclose(counts / rows, kept, atol=0.05)
+
+
+@pytest.mark.parametrize("sharpness", [0.1, 6.0], ids=["nearly all tokens", "few tokens"])
+def test_a_nucleus_of_any_size_is_drawn_from_exactly(sharpness):
+    random = np.random.default_rng(3)
+    logits = (random.normal(size=(50, 700)) * sharpness).astype("float32")
+    uniform = random.uniform(size=50).astype("float32")
+    drawn = ops.convert_to_numpy(TopP(0.9).choose(ops.convert_to_tensor(logits), uniform))
+    for row, u, token in zip(logits.astype("float64"), uniform, drawn, strict=True):
+        p = np.exp(row - row.max()) / np.exp(row - row.max()).sum()
+        order = np.argsort(-p)
+        kept = order[np.cumsum(p[order]) - p[order] < 0.9]
+        assert (len(kept) > FEW) == (sharpness < 1)
+        edges = np.cumsum(p[kept]) / p[kept].sum()
+        assert token == kept[np.searchsorted(edges, u, side="right")]
 
 
 def test_the_seed_decides_the_text():
