@@ -104,7 +104,7 @@ CARDS = (
     ),
     Card(
         "Encoder-decoder translation and its extensions",
-        "zoo.models.seq2seq",
+        "zoo.models.seq2seq.model",
         "base form: V_s D + g (D H + H² + H) + V_t H + V_t; I adds a recurrent matrix and biases, "
         "II target word vectors and an input matrix, III a level each, IV the other direction and "
         "the bridges, V nothing",

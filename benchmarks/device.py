@@ -35,10 +35,11 @@ import tensorflow as tf
 import zoo
 from benchmarks.stock_keras import stock_model
 from benchmarks.timing import report
-from export import tflite, tflite_softmax
-from export.device_page import write_table
-from export.tflite_check import drawn_sentences
-from export.tflite_signatures import LiteLanguageModel
+from export.tflite import exporter as tflite
+from export.tflite import softmax
+from export.tflite.check import drawn_sentences
+from export.tflite.signatures import LiteLanguageModel
+from export.tools.page import write_table
 from zoo.models.language_model import SPECIALS
 from zoo.text import BOS
 
@@ -108,7 +109,7 @@ def masked_run(model: Any, quantize: str, ids: np.ndarray) -> Contestant:
         tf.TensorSpec([1, lite.length], tf.int32, name="ids"),
         tf.TensorSpec([1], tf.int32, name="length"),
     ]
-    with tflite_softmax.ending(quantize):
+    with softmax.ending(quantize):
         functions = {"prefill": tf.function(prefill).get_concrete_function(*specs)}
     content = tflite.tflite_convert.convert(lite.resources, functions, quantize)
     runner = tflite.loaded(content).get_signature_runner("prefill")

@@ -22,14 +22,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import zoo
 from benchmarks.timing import report
-from export import tflite
 from export.cli import drawn
-from export.device import open_model
-from export.device_models import NextWords
-from export.device_page import write_table
-from export.tflite_check import Tally
+from export.device.models import NextWords
+from export.device.runtime import open_model
+from export.tflite import exporter as tflite
+from export.tflite.check import Tally
+from export.tools.page import write_table
 from training.datasets import load
-from training.evaluate import evaluate
+from training.tasks.evaluate import evaluate
 from zoo.text import BOS
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")

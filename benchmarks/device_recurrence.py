@@ -26,10 +26,10 @@ import tensorflow as tf
 
 from benchmarks.device import Contestant, microseconds
 from benchmarks.timing import report
-from export import tflite
-from export.device_page import write_table
-from export.tflite_convert import convert
-from export.tflite_ops import operators
+from export.tflite import exporter as tflite
+from export.tflite.convert import convert
+from export.tflite.ops import operators
+from export.tools.page import write_table
 from zoo import layers
 
 Functions = dict[str, Callable[..., dict[str, Any]]]

@@ -52,7 +52,7 @@ def zoo_step() -> Callable[[], Any]:
     import keras
     import tensorflow as tf
 
-    from training.optimizers import OnePassAdam
+    from training.run.optimizers import OnePassAdam
     from zoo.layers import LSTM, VocabularyOutput, blocked_softmax_loss
 
     x, y = (tf.constant(ids) for ids in words())
@@ -122,7 +122,11 @@ def torch_step() -> Callable[[], Any]:
     return step
 
 
-IMPORTS = {"zoo": ("training.optimizers", "zoo.models"), "keras": ("keras",), "pytorch": ("torch",)}
+IMPORTS = {
+    "zoo": ("training.run.optimizers", "zoo.models"),
+    "keras": ("keras",),
+    "pytorch": ("torch",),
+}
 MAKERS = {"zoo": zoo_step, "keras": keras_step, "pytorch": torch_step}
 
 

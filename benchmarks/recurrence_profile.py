@@ -13,8 +13,9 @@ from typing import Any
 import tensorflow as tf
 
 from benchmarks.timing import in_turns
-from zoo.layers import make_recurrent, recurrence
-from zoo.layers import recurrence_gradient as gradient
+from zoo.layers import make_recurrent
+from zoo.layers.recurrence import loop as recurrence
+from zoo.layers.recurrence import xla as gradient
 
 Tensor = Any
 Parts = dict[str, Callable[[], Any]]

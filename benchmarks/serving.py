@@ -39,7 +39,7 @@ from benchmarks.serving_load import (
     rest_clients,
 )
 from benchmarks.serving_process import BATCHING, free_port, process, processor_seconds, served
-from serving.parallelism import own_thread_pools
+from serving.session.parallelism import own_thread_pools
 
 CONCURRENCIES = (1, 8, 32)
 CONTEXT = (

@@ -30,9 +30,10 @@ def signature(base_path: str) -> Iterator[Run]:
 @contextlib.contextmanager
 def session(base_path: str) -> Iterator[Run]:
     """As the model server runs it."""
-    from serving import flags, loader
+    from serving.models import loader
+    from serving.options import parse
 
-    options = loader.load_options(flags.parse([]), None)
+    options = loader.load_options(parse([]), None)
     servable = loader.load("bare", 1, serving_baselines.newest(base_path), options)
     default = servable.signatures["serving_default"]
     fetches = default.fetches(default.outputs)

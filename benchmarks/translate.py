@@ -23,7 +23,7 @@ import tensorflow as tf
 import zoo
 from benchmarks.timing import in_turns, report
 from benchmarks.translate_pytorch import TorchTranslator
-from export import saved_model
+from export.saved_model import exporter as saved_model
 
 SENTENCES = [
     "Wo ist der Bahnhof?",

@@ -24,13 +24,13 @@ def export(options: argparse.Namespace, corpus: Any = None) -> Iterator[dict[str
     """
     model = zoo.load(options.model)
     if options.format == "saved_model":
-        from export import saved_model
+        from export.saved_model import exporter as saved_model
 
         if options.quantize != "none":
             raise ZooError("--quantize is for --format tflite; a SavedModel keeps float32")
         report = saved_model.export(model, options.out)
     else:
-        from export import tflite
+        from export.tflite import exporter as tflite
 
         report = tflite.export(
             model,

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from serving.parallelism import own_thread_pools
+from serving.session.parallelism import own_thread_pools
 
 # TensorFlow reads it when it is imported; a server's log should be the server's.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -146,7 +146,7 @@ class _Grpc(_Transport):
 
 
 def _listed(tensor: Any) -> Any:
-    from serving import tensors
+    from serving.codec import tensors
 
     array: np.ndarray = tensors.decode(tensor, "output")
     return _texts(array.tolist()) if array.dtype == object else array.tolist()

@@ -17,7 +17,7 @@ from typing import Any
 
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.config import PLATFORM, read_text_proto
+from serving.config.files import PLATFORM, read_text_proto
 from serving.errors import failed_precondition
 
 log = logging.getLogger("serving.defaults")
@@ -46,7 +46,7 @@ def fingerprint(preset: Path) -> str:
 
     digest = hashlib.sha256(__version__.encode())
     code = Path(__file__).parents[1] / "export"
-    for file in sorted([*preset.rglob("*"), *code.glob("*.py")]):
+    for file in sorted([*preset.rglob("*"), *code.rglob("*.py")]):
         if file.is_file():
             stat = file.stat()
             digest.update(f"{file.name}:{stat.st_size}:{stat.st_mtime_ns}".encode())
@@ -59,7 +59,7 @@ def exported(name: str, preset: Path) -> Path:
     if (base / "1" / "saved_model.pb").is_file():
         return base
     import zoo
-    from export.saved_model import export
+    from export.saved_model.exporter import export
 
     log.info("exporting %s to %s", name, base)
     base.parent.mkdir(parents=True, exist_ok=True)

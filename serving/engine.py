@@ -14,13 +14,14 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving import examples, inference
-from serving.core import Core
 from serving.errors import ServingError, from_exception, invalid_argument, not_found
-from serving.lifecycle import Entry
-from serving.loader import Servable
-from serving.metrics import Metrics
-from serving.request_log import Record, RequestLog
+from serving.inference import predict as inference
+from serving.inference import tf_examples
+from serving.lifecycle.core import Core
+from serving.lifecycle.manager import Entry
+from serving.models.loader import Servable
+from serving.monitoring.metrics import Metrics
+from serving.monitoring.request_log import Record, RequestLog
 
 SIGNATURE_FIELD = "signature_def"
 MICRO = 1_000_000
@@ -158,12 +159,12 @@ class Engine:
     def classify(self, request: Any, call: Call) -> Any:
         """A ClassificationResponse."""
         answer = classification_pb2.ClassificationResponse()
-        return self._on_examples(request, call, examples.classify, answer)
+        return self._on_examples(request, call, tf_examples.classify, answer)
 
     def regress(self, request: Any, call: Call) -> Any:
         """A RegressionResponse."""
         return self._on_examples(
-            request, call, examples.regress, regression_pb2.RegressionResponse()
+            request, call, tf_examples.regress, regression_pb2.RegressionResponse()
         )
 
     def _on_examples(self, request: Any, call: Call, method: Any, response: Any) -> Any:
@@ -174,7 +175,7 @@ class Engine:
         def work(servable: Servable) -> Any:
             result = method(servable, request, call.deadline, self.check_methods)
             response.result.CopyFrom(result)
-            examples.fill_spec(response.model_spec, servable, spec.signature_name)
+            tf_examples.fill_spec(response.model_spec, servable, spec.signature_name)
             self._count_examples(spec.name, request.input)
             return response
 
@@ -186,7 +187,9 @@ class Engine:
         spec = tasks[0].model_spec if tasks else inference_pb2.InferenceTask().model_spec
 
         def work(servable: Servable) -> Any:
-            answer = examples.multi_inference(servable, request, call.deadline, self.check_methods)
+            answer = tf_examples.multi_inference(
+                servable, request, call.deadline, self.check_methods
+            )
             self._count_examples(spec.name, request.input)
             return answer
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from serving.errors import from_exception, invalid_argument
-from serving.flags import CPUS, Flags, parse_or_usage
+from serving.options import CPUS, Flags, parse_or_usage
 
 FAILED = 255
 LOG_FORMAT = "%(asctime)s.%(msecs)03d: %(levelname).1s %(name)s] %(message)s"
@@ -111,8 +111,12 @@ class ModelServer:
 
     def _build(self) -> None:
         """Make the parts; nothing is loaded yet, and only the REST port is bound."""
-        from serving import config, core, engine, lifecycle, loader, metrics, request_log, source
-        from serving import warmup as warm
+        from serving import engine
+        from serving.config import files as config
+        from serving.lifecycle import core, manager, source
+        from serving.lifecycle import warmup as warm
+        from serving.models import loader
+        from serving.monitoring import metrics, request_log
 
         flags = self.flags
         options = loader.load_options(flags, config.batching_parameters(flags))
@@ -129,10 +133,10 @@ class ModelServer:
                     raise
             return servable
 
-        retry = lifecycle.RetryPolicy(
+        retry = manager.RetryPolicy(
             flags.max_num_load_retries, flags.load_retry_interval_micros / MICRO
         )
-        self.manager = lifecycle.Manager(load, retry, flags.num_load_threads or CPUS)
+        self.manager = manager.Manager(load, retry, flags.num_load_threads or CPUS)
         watcher = source.Source(self.manager, flags.file_system_poll_wait_seconds)
         self._log = request_log.RequestLog(flags.request_log)
         self.core = core.Core(self.manager, watcher, flags, self._log.configure)
@@ -146,7 +150,8 @@ class ModelServer:
         self._make_interfaces(config.metrics_path(flags))
 
     def _make_interfaces(self, metrics_path: str | None) -> None:
-        from serving import grpc_service, profiler
+        from serving.grpc_api import profiler
+        from serving.grpc_api import server as grpc_service
         from serving.rest import app
 
         flags = self.flags
@@ -175,7 +180,8 @@ class ModelServer:
             log.info("Entering the event loop ...")
 
     def _config(self) -> Any:
-        from serving import config, defaults
+        from serving import defaults
+        from serving.config import files as config
 
         if self.flags.model_config_file or self.flags.model_base_path:
             return config.model_server_config(self.flags)

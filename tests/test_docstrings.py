@@ -44,21 +44,21 @@ def test_files_named_in_the_readme_exist():
 
 
 def test_the_readmes_table_is_the_presets_own_record():
-    from training.results import presets_table, with_table
+    from training.publishing.results import presets_table, with_table
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert with_table(text, presets_table()) == text
 
 
 def test_the_page_of_results_is_the_records_own():
-    from training.results import PAGE, page
+    from training.publishing.results import PAGE, page
 
     assert PAGE.read_text(encoding="utf-8") == page()
 
 
 def test_the_ablation_is_the_records_own():
-    from training.ablation import MARKS, PAGE, ablation_table
-    from training.results import with_table
+    from training.publishing.ablation import MARKS, PAGE, ablation_table
+    from training.publishing.results import with_table
 
     text = PAGE.read_text(encoding="utf-8")
     assert with_table(text, ablation_table(), MARKS) == text

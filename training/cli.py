@@ -14,7 +14,7 @@ Rows = Iterator[dict[str, Any]]
 
 def train(options: argparse.Namespace) -> Rows:
     """One row an epoch, as it ends."""
-    from training.fit import train_epochs
+    from training.run.fit import train_epochs
 
     config = read_run_config(options.config, options.changes)
     yield from train_epochs(
@@ -25,7 +25,7 @@ def train(options: argparse.Namespace) -> Rows:
 def evaluate(options: argparse.Namespace) -> Rows:
     """One row a metric."""
     from training.datasets import load
-    from training.evaluate import evaluate as evaluate_model
+    from training.tasks.evaluate import evaluate as evaluate_model
 
     corpus = load(options.data, options.data_dir)
     yield from evaluate_model(zoo.load(options.model), corpus, options.split)
@@ -33,6 +33,6 @@ def evaluate(options: argparse.Namespace) -> Rows:
 
 def gradients(options: argparse.Namespace) -> Rows:
     """The gradient-flow report of a config's or a preset's model."""
-    from training.gradients_report import report
+    from training.diagnostics.report import report
 
     yield from report(options.model, data_dir=options.data_dir, out=options.out)

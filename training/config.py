@@ -66,7 +66,7 @@ class TrainingConfig:
     stop_after: int = 4  # epochs without a better validation figure before stopping
     warmup_steps: int = 0  # the learning rate grows linearly over these first steps
     schedule: str = "plateau"  # plateau (decay, patience) | cosine: falls to 0 over all epochs
-    softmax: str = "exact"  # exact | sampled: see training.softmax_loss
+    softmax: str = "exact"  # exact | sampled: see training.tasks.softmax
     softmax_samples: int = 4096
     softmax_dtype: str = "float32"  # float32 | bfloat16
     activation_l2: float = 0.0  # AWD-LSTM's activation regularisation

@@ -18,10 +18,10 @@ from typing import Any
 
 import uvicorn
 
+from serving.batching.queue import LARGEST_BYTES, Gatherer
 from serving.engine import Engine
 from serving.errors import Code, ServingError, deadline_exceeded, invalid_argument
-from serving.flags import Flags
-from serving.gatherer import LARGEST_BYTES, Gatherer
+from serving.options import Flags
 from serving.rest import openapi
 from serving.rest.routes import (
     MODEL_API,

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from tensorflow.core.framework import types_pb2
 
-from serving import tensors
+from serving.codec import tensors
 from serving.errors import Code, ServingError, invalid_argument
-from serving.signatures import Slot
+from serving.models.signatures import Slot
 
 LONGEST_ECHO = 512
 INT32 = range(-(1 << 31), 1 << 31)

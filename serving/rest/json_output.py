@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from serving import tensors
+from serving.codec import tensors
 from serving.errors import invalid_argument
 
 INDENT = "    "

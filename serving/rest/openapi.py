@@ -8,9 +8,9 @@ from typing import Any
 from tensorflow.core.framework import types_pb2
 
 from serving.engine import Engine
-from serving.lifecycle import Entry
+from serving.lifecycle.manager import Entry
+from serving.models.signatures import Signature, Slot
 from serving.rest.routes import Answer
-from serving.signatures import Signature, Slot
 
 INTEGERS = {
     types_pb2.DT_INT8, types_pb2.DT_UINT8, types_pb2.DT_INT16, types_pb2.DT_UINT16,

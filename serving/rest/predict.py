@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from serving import inference, signatures
+from serving.batching.requests import Inputs, Job
 from serving.engine import Call, Engine
 from serving.errors import invalid_argument
-from serving.loader import Servable
-from serving.merging import Inputs, Job
+from serving.inference import predict as inference
+from serving.models import signatures
+from serving.models.loader import Servable
 from serving.rest import json_input, json_output
 
 

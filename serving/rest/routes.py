@@ -18,9 +18,9 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from serving.batching.queue import Gatherer
 from serving.engine import SIGNATURE_FIELD, Call, Engine
 from serving.errors import HTTP_STATUS, ServingError, from_exception, invalid_argument
-from serving.gatherer import Gatherer
 from serving.rest import json_examples, json_input, json_output
 from serving.rest.predict import RestJob, predict
 

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from export import tflite
+from export.tflite import exporter as tflite
 from tests.helpers.models import TEXTS, language_model
 
 SENTENCES = [text for text in TEXTS if text]

@@ -164,7 +164,7 @@ def saved_model_equality(architecture: Architecture, workshop: Workshop) -> str 
 
 def tflite_equality(architecture: Architecture, workshop: Workshop) -> str | None:
     """The .tflite file of built-in ops says what the model says."""
-    from export import tflite
+    from export.tflite import exporter as tflite
 
     report = tflite.export(made(architecture), workshop.folder / "tflite" / architecture.name)
     assert report.max_abs_diff < 1e-4

@@ -48,7 +48,7 @@ class Workshop:
     @cache  # noqa: B019
     def exported(self, name: str) -> Any:
         """An architecture's SavedModel; its report."""
-        from export import saved_model
+        from export.saved_model import exporter as saved_model
 
         return saved_model.export(made(ARCHITECTURES[name]), self.folder / "exported" / name)
 

@@ -20,7 +20,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of requests of each gathered batch from now on."""
-    from serving import merging
+    from serving.batching import requests as merging
 
     sizes: list[int] = []
     run = merging.run

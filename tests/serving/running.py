@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from serving import flags
+from serving.options import parse
 from serving.server import ModelServer
 
 
@@ -33,7 +33,7 @@ def running(*arguments: str) -> Iterator[Address]:
     """A started server with these flags; ports are chosen."""
     grpc_port, rest_port = free_port(), free_port()
     ports = [f"--port={grpc_port}", f"--rest_api_port={rest_port}"]
-    server = ModelServer(flags.parse([*ports, "--drain_seconds=5", *arguments]))
+    server = ModelServer(parse([*ports, "--drain_seconds=5", *arguments]))
     try:
         server.start()
         yield Address(f"127.0.0.1:{grpc_port}", f"http://127.0.0.1:{rest_port}", server)

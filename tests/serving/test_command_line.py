@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from serving import flags, server
+from serving import server
 from serving.__main__ import main
+from serving.options import FLAGS, parse
 from tests.serving.running import free_port
 
 
 def test_defaults_are_the_originals():
-    parsed = flags.parse([])
+    parsed = parse([])
     assert (parsed.port, parsed.rest_api_port, parsed.rest_api_timeout_in_ms) == (8500, 0, 30000)
     assert parsed.model_name == "default"
     assert (parsed.max_num_load_retries, parsed.load_retry_interval_micros) == (5, 60_000_000)
@@ -29,7 +30,7 @@ def test_defaults_are_the_originals():
     ],
 )
 def test_both_forms_of_flags(argv):
-    parsed = flags.parse(argv)
+    parsed = parse(argv)
     assert (parsed.port, parsed.enable_batching, parsed.model_name) == (9000, True, "m")
 
 
@@ -53,7 +54,7 @@ def test_bad_command_lines_show_the_usage_and_exit_255(argv, message, capsys):
 def test_help_exits_255_and_lists_every_flag(capsys):
     assert main(["--help"]) == 255
     shown = capsys.readouterr().err
-    assert all(f"--{name}=" in shown for name in flags.FLAGS)
+    assert all(f"--{name}=" in shown for name in FLAGS)
 
 
 def test_version(capsys):
@@ -62,7 +63,7 @@ def test_version(capsys):
 
 
 def test_flags_without_meaning_are_accepted_and_known():
-    parsed = flags.parse(["--use_alts_credentials=true", "--mixed_precision=x"])
+    parsed = parse(["--use_alts_credentials=true", "--mixed_precision=x"])
     assert parsed.inert() == ["mixed_precision", "use_alts_credentials"]
 
 

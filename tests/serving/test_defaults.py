@@ -8,14 +8,14 @@ import pytest
 
 from serving import defaults
 from serving.errors import ServingError
-from serving.flags import parse
+from serving.options import parse
 from serving.server import with_defaults
 
 
 @pytest.fixture
 def presets(models, monkeypatch, tmp_path):
     """Two presets, one of them listed in the stock config, and an export that copies a model."""
-    import export.saved_model
+    import export.saved_model.exporter
     import zoo
     from zoo.presets import store
 
@@ -34,7 +34,7 @@ def presets(models, monkeypatch, tmp_path):
     monkeypatch.setenv(defaults.CACHE_VARIABLE, str(tmp_path / "the cache"))
     monkeypatch.setattr(store, "shipped_presets", lambda: folders)
     monkeypatch.setattr(zoo, "load", lambda name: name)
-    monkeypatch.setattr(export.saved_model, "export", fake_export)
+    monkeypatch.setattr(export.saved_model.exporter, "export", fake_export)
     return folders, exports
 
 
@@ -58,13 +58,13 @@ def test_a_changed_preset_is_exported_anew(presets):
 
 
 def test_an_export_that_fails_leaves_nothing_behind(presets, monkeypatch, tmp_path):
-    import export.saved_model
+    import export.saved_model.exporter
 
     def failing(model, out):
         out.mkdir()
         raise OSError("disk full")
 
-    monkeypatch.setattr(export.saved_model, "export", failing)
+    monkeypatch.setattr(export.saved_model.exporter, "export", failing)
     with pytest.raises(OSError, match="disk full"):
         defaults.shipped_config()
     assert not list((tmp_path / "the cache" / "exports" / "lstm_tatoeba_en").iterdir())

@@ -9,9 +9,11 @@ import pytest
 import yaml
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving import config, flags, protos
+from serving.codec import protos
+from serving.config import files as config
+from serving.options import parse
 
-SERVING = Path(config.__file__).parent
+SERVING = Path(config.__file__).parents[1]
 DEPLOY = SERVING / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 PLACEHOLDER = "from-settings"
@@ -89,7 +91,7 @@ def arguments(document):
     ids=["kubernetes", "compose"],
 )
 def test_both_servers_take_the_same_flags_and_files(argv):
-    parsed = flags.parse(argv)
+    parsed = parse(argv)
     assert not parsed.inert()
     for name in ("model_config_file", "batching_parameters_file", "monitoring_config_file"):
         assert (SERVING / "config" / Path(getattr(parsed, name)).name).is_file()

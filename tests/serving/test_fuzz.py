@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from serving.errors import Code
-from serving.grpc_methods import model_methods, prediction_methods, status_of
+from serving.grpc_api.methods import model_methods, prediction_methods, status_of
 from serving.rest.routes import Routes
 from tests.serving.conformance.conftest import predict_request
 from tests.serving.running import running

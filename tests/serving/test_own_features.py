@@ -23,7 +23,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 from serving.client import Client
 from serving.client import main as client_main
 from serving.errors import Code, ServingError
-from serving.unix_socket import SocketPath
+from serving.grpc_api.unix_socket import SocketPath
 from tests.serving import web
 from tests.serving.conformance.conftest import eventually, predict_request
 from tests.serving.running import free_port, running
@@ -182,7 +182,7 @@ def test_a_client_without_a_server():
 
 
 def test_profiler_service(address, tmp_path):
-    from serving import wire
+    from serving.codec import wire
 
     request = wire.integer(1, 200) + wire.delimited(5, str(tmp_path).encode())
     with grpc.insecure_channel(address.grpc) as channel:

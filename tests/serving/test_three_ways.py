@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from export import saved_model
+from export.saved_model import exporter as saved_model
 from serving.client import Client
 from tests.helpers.corpus import all_sentences
 from tests.serving.running import running

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from tensorflow.core.framework import tensor_pb2
 
-from serving import tensors, wire
+from serving.codec import tensors, wire
 from serving.errors import Code, ServingError, from_exception, truncated
-from serving.metrics import Metrics
+from serving.monitoring.metrics import Metrics
 from serving.rest import json_input, json_output
 
 NUMBERS = [

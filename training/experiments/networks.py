@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from training.experiments.config import ExperimentConfig, Network
-from training.optimizers import OnePassAdam
+from training.run.optimizers import OnePassAdam
 from zoo import layers
 
 BIDIRECTIONAL = "bidirectional "

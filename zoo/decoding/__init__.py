@@ -2,6 +2,6 @@
 
 from zoo.decoding.beam import beam_search
 from zoo.decoding.generation import generate
-from zoo.decoding.samplers import Beam, Greedy, Sample, TopK, TopP
+from zoo.decoding.sampling import Beam, Greedy, Sample, TopK, TopP
 
 __all__ = ["Beam", "Greedy", "Sample", "TopK", "TopP", "beam_search", "generate"]

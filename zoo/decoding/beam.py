@@ -18,9 +18,9 @@ from typing import Any
 
 from keras import ops
 
-from zoo.decoding.samplers import IMPOSSIBLE, NEVER, Beam, is_count
+from zoo.decoding.sampling import IMPOSSIBLE, NEVER, Beam, is_count
 from zoo.decoding.selection import top_k
-from zoo.decoding.steps import Step, as_tensors, without
+from zoo.decoding.step import Step, as_tensors, without
 from zoo.errors import ZooError
 from zoo.text.vocabulary import BOS, EOS, PAD
 

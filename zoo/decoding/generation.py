@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 
 from zoo.decoding.beam import beam_search
-from zoo.decoding.samplers import IMPOSSIBLE, Beam, Greedy, Sample, is_count
-from zoo.decoding.steps import Step, as_tensors, without
+from zoo.decoding.sampling import IMPOSSIBLE, Beam, Greedy, Sample, is_count
+from zoo.decoding.step import Step, as_tensors, without
 from zoo.errors import ZooError
 from zoo.text.vocabulary import BOS, EOS, PAD
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from zoo.layers.recurrence import Cell
+from zoo.layers.recurrence.loop import Cell
 
 Tensor = Any
 

@@ -27,7 +27,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.activations import Activation, with_activations
 from zoo.layers.gated import ForgetBias
-from zoo.layers.recurrence import Cell, State, Tensor
+from zoo.layers.recurrence.loop import Cell, State, Tensor
 
 
 def step(

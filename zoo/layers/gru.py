@@ -22,7 +22,7 @@ from keras import ops
 
 from zoo.layers.activations import Activation, with_activations, with_derivative
 from zoo.layers.gated import Gated
-from zoo.layers.recurrence import Cell, State, Tensor, Weights
+from zoo.layers.recurrence.loop import Cell, State, Tensor, Weights
 
 
 def step(

@@ -24,7 +24,7 @@ from keras import ops
 
 from zoo.layers.activations import Activation, with_activations
 from zoo.layers.gated import ForgetBias
-from zoo.layers.recurrence import Cell, State, Tensor
+from zoo.layers.recurrence.loop import Cell, State, Tensor
 
 
 def step(

@@ -13,8 +13,8 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.projected import project, whole_sequence
-from zoo.layers.recurrence import Cell, Projection, Weights, make_advance
+from zoo.layers.recurrence.loop import Cell, Projection, Weights, make_advance
+from zoo.layers.recurrence.whole_sequence import project, whole_sequence
 
 Tensor = Any
 

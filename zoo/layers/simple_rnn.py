@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from zoo.layers.activations import Activation, with_activations
-from zoo.layers.recurrence import Cell, State, Tensor
+from zoo.layers.recurrence.loop import Cell, State, Tensor
 from zoo.layers.recurrent import Recurrent
 
 

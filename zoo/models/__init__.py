@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoo.models.ngram import NGramLanguageModel
     from zoo.models.nplm import NeuralProbabilisticLanguageModel
     from zoo.models.recurrent import RecurrentLanguageModel
-    from zoo.models.seq2seq import Seq2Seq
+    from zoo.models.seq2seq.model import Seq2Seq
 
 __all__ = [
     "BidirectionalLanguageModel",

@@ -17,7 +17,7 @@ from keras import ops
 from zoo.backend import as_ids
 from zoo.decoding import Beam, generate
 from zoo.decoding.generation import sample_loop, uniform_numbers
-from zoo.decoding.samplers import Greedy, Sample
+from zoo.decoding.sampling import Greedy, Sample
 from zoo.models.keras_model import KerasModel
 from zoo.models.language_model import NEVER_GENERATED, LanguageModel, State
 

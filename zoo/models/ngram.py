@@ -40,7 +40,7 @@ from zoo.ngrams.tables import NGramTables
 from zoo.ngrams.top import TopWords
 from zoo.text import EOS, PAD, load_tokenizer
 from zoo.text.tokenizer import Tokenizer
-from zoo.text.word_tokenizer import WordTokenizer
+from zoo.text.word import WordTokenizer
 
 LOGGER = logging.getLogger(__name__)
 SPLITS = ("words", "whitespace")

@@ -15,7 +15,7 @@ MODEL_CLASSES = {
     "RecurrentLanguageModel": "zoo.models.recurrent",
     "BidirectionalLanguageModel": "zoo.models.bidirectional",
     "InterpolatedLanguageModel": "zoo.models.interpolated",
-    "Seq2Seq": "zoo.models.seq2seq",
+    "Seq2Seq": "zoo.models.seq2seq.model",
 }
 
 

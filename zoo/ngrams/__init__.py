@@ -12,8 +12,8 @@
 
 from __future__ import annotations
 
-from zoo.ngrams.arpa_reading import read_arpa
-from zoo.ngrams.arpa_writing import write_arpa
+from zoo.ngrams.arpa.reading import read_arpa
+from zoo.ngrams.arpa.writing import write_arpa
 from zoo.ngrams.counts import NGramCounts
 from zoo.ngrams.tables import NGramTables
 

@@ -10,7 +10,7 @@ from itertools import count, islice
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.ngrams.whitespace import END, WhitespaceIds
+from zoo.ngrams.index.whitespace import END, WhitespaceIds
 from zoo.text import EOS, UNK, Tokenizer, WordTokenizer
 from zoo.text.segmentation import fold
 from zoo.text.vocabulary import CONTROL_TOKENS

@@ -84,7 +84,7 @@ def stream_log_probs(
     """log P of each id of sentences `<bos> w_1 ... w_n <eos>` one after another.
 
     Args:
-        look: `search` of these tables; `zoo.ngrams.index` has a faster one for much text.
+        look: `search` of these tables; `zoo.ngrams.index.index` has a faster one for much text.
         stream: [n] ids. Nothing is looked up across sentences, as no n-gram has `<eos>` in front
             or `<bos>` behind.
 

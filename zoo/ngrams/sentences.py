@@ -10,7 +10,7 @@ import numpy as np
 from zoo.ngrams import query
 from zoo.ngrams.corpus import Encoder
 from zoo.ngrams.counts import stream_of
-from zoo.ngrams.index import PAYS_AFTER, HashFinder
+from zoo.ngrams.index.index import PAYS_AFTER, HashFinder
 from zoo.ngrams.tables import NGramTables
 from zoo.processors import usable_cores
 from zoo.text import BOS, EOS, PAD, UNK, Tokenizer

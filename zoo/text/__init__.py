@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.text.subword_tokenizer import SubwordTokenizer
+from zoo.text.subword import SubwordTokenizer
 from zoo.text.tokenizer import Tokenizer, read_tokenizer_file
 from zoo.text.vocabulary import BOS, EOS, PAD, UNK
-from zoo.text.word_tokenizer import WordTokenizer
+from zoo.text.word import WordTokenizer
 
 TOKENIZERS: dict[str, Any] = {
     "WordTokenizer": WordTokenizer,

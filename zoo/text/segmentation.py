@@ -1,4 +1,4 @@
-"""How text is cut into tokens, in Python; `zoo.text.graph` does the same in TensorFlow.
+"""How text is cut into tokens, in Python; `zoo.text.graph.words` does the same in TensorFlow.
 
 A token is a maximal run of word characters (letters, marks, digits), where an apostrophe between
 two word characters and a point or comma between two digits count as word characters; any other

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from zoo.decoding import Beam, Greedy, Sample, TopK, TopP, beam_search, generate
-from zoo.decoding.samplers import FEW
+from zoo.decoding.sampling import FEW
 from zoo.errors import ZooError
 from zoo.text import BOS, EOS, PAD
 

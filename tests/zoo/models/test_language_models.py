@@ -8,7 +8,7 @@ from keras import ops
 
 import zoo
 from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS, TEXTS, language_model, tokenizer
-from training.cloze import cloze_perplexity
+from training.tasks.cloze import cloze_perplexity
 from zoo.errors import ZooError
 from zoo.models import keras_model
 from zoo.models.language_model import LanguageModel, pad

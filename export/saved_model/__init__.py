@@ -1,0 +1,1 @@
+"""SavedModels that take raw text: one file a kind of model."""

@@ -1,0 +1,69 @@
+"""The signature of a bidirectional model: text with one `___` in, words for it out.
+
+    fill   text -> words, probabilities
+
+A text without exactly one blank is an INVALID_ARGUMENT, as in Python.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from export.report import keep_untracked
+from export.saved_model.language_model import TEXT, likeliest_words, with_ends
+from zoo.text import BOS, EOS
+
+CHECK_TEXTS = ["the ___ is small", "___", "qqq _____ , isn't it ?"]
+BLANK = "_{3,}"
+MARK = "\x00"  # stands for the blank inside the graph; it cannot be in a text any more by then
+
+
+class ClozeGraph(tf.Module):
+    """A BidirectionalLanguageModel's signature as a traced function."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        keep_untracked(self, python_model=model, graph=model)
+        self.text = model.tokenizer.graph()
+        self.resources = [v.value for v in model.variables]
+
+    def fill(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        left, right = self.halves(text)
+        before = with_ends(self.text.encode(left), before=BOS, after=BOS)  # the blank's place
+        after = with_ends(self.text.encode(right), after=EOS)
+        ids = tf.concat([before, after], axis=1)
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        position = tf.cast(before.row_lengths(), tf.int32) - 1
+        log_probs = self.graph.fill_log_probs_graph(ids.to_tensor(), lengths, position)
+        return likeliest_words(log_probs, self.text.vocabulary)
+
+    def halves(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What stands before and behind the blank of each text; string [batch] each."""
+        clean = tf.strings.regex_replace(text, MARK, " ")
+        marked = tf.strings.regex_replace(clean, BLANK, MARK)
+        parts = tf.strings.split(marked, MARK)
+        one = tf.debugging.Assert(
+            tf.reduce_all(parts.row_lengths() == 2),
+            ["each text must have exactly one blank, written ___; got", text],
+        )
+        with tf.control_dependencies([one] if one is not None else []):
+            halves = tf.reshape(tf.identity(parts.values), [-1, 2])
+        return halves[:, 0], halves[:, 1]
+
+    def signatures(self) -> dict[str, Any]:
+        fill = tf.function(self.fill).get_concrete_function(TEXT)
+        return {"serving_default": fill, "fill": fill}
+
+    def difference(self, loaded: Any) -> float:
+        """Largest difference of a word's probability, loaded file against model."""
+        answer = loaded.signatures["fill"](text=tf.constant(CHECK_TEXTS))["probabilities"].numpy()
+        ours = [[p for _, p in words] for words in self.python_model.fill(CHECK_TEXTS)]
+        return float(np.max(np.abs(answer - np.array(ours))))
+
+
+def cloze_module(model: Any) -> ClozeGraph:
+    """The signatures of a bidirectional model."""
+    return ClozeGraph(model)

@@ -1,0 +1,90 @@
+"""SavedModel signatures of n-gram models and of interpolated models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from export.saved_model.language_model import CHECK_TEXTS, LanguageModelGraph
+from export.saved_model.ngram_graph import NGramGraph, State
+from zoo.models.interpolated import InterpolatedLanguageModel, named_by_part, names_of_part
+from zoo.models.language_model import LanguageModel
+from zoo.models.ngram import NGramLanguageModel
+from zoo.text import UNK
+
+
+class CountsGraph(LanguageModelGraph):
+    """The signatures, compared with the model where it gives a probability above 0."""
+
+    def difference(self, loaded: Any) -> float:
+        known = " ".join(self.python_model.tokenizer.vocabulary[UNK + 3 :][:3])
+        texts = [*CHECK_TEXTS, known]
+        answer = loaded.signatures["score"](text=tf.constant(texts))["log_prob"].numpy()
+        ours = self.python_model.score_ids([self.python_model.tokenizer.encode(t) for t in texts])
+        if not np.array_equal(np.isneginf(answer), np.isneginf(ours)):
+            return float("inf")
+        possible = ~np.isneginf(ours)
+        return float(np.max(np.abs(answer[possible] - ours[possible]), initial=0.0))
+
+
+class InterpolatedGraph(tf.Module):
+    """Σ_i λ_i P_i(w | words before) of several models' graphs.
+
+    Args:
+        parts: objects with a language model's methods on tensors.
+        weights: λ.
+        resources: the parts' variables.
+    """
+
+    def __init__(self, parts: list[Any], weights: np.ndarray, resources: list[Any]) -> None:
+        super().__init__()
+        self.parts = parts
+        self.log_weights = np.log(weights).astype(np.float32)
+        self.resources = resources
+
+    def mixed(self, log_probs: list[tf.Tensor]) -> tf.Tensor:
+        """log Σ λ_i P_i from each part's log P."""
+        weighted = [
+            tf.cast(part, tf.float32) + weight
+            for part, weight in zip(log_probs, self.log_weights, strict=True)
+        ]
+        return tf.reduce_logsumexp(tf.stack(weighted), axis=0)
+
+    def initial_state(self, batch_size: int | tf.Tensor) -> State:
+        return named_by_part([part.initial_state(batch_size) for part in self.parts])
+
+    def step_graph(self, token_ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        steps = [
+            part.step_graph(token_ids, names_of_part(state, i)) for i, part in enumerate(self.parts)
+        ]
+        return self.mixed([values for values, _ in steps]), named_by_part([s for _, s in steps])
+
+    def consume_graph(self, ids: tf.Tensor, lengths: tf.Tensor) -> State:
+        return named_by_part([part.consume_graph(ids, lengths) for part in self.parts])
+
+    def token_log_probs_graph(self, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        return self.mixed([part.token_log_probs_graph(inputs, targets) for part in self.parts])
+
+
+def graph_language_model(model: LanguageModel) -> Any:
+    """A model's methods on tensors; a Keras model has them itself."""
+    if isinstance(model, NGramLanguageModel):
+        return NGramGraph(model.tables, normalise=not model.is_normalised)
+    if isinstance(model, InterpolatedLanguageModel):
+        parts = [graph_language_model(part) for part in model.models]
+        return InterpolatedGraph(parts, model.weights, _variables(model))
+    return model
+
+
+def _variables(model: LanguageModel) -> list[Any]:
+    """The raw variables of the Keras models among an interpolated model's parts."""
+    if isinstance(model, InterpolatedLanguageModel):
+        return [v for part in model.models for v in _variables(part)]
+    return [v.value for v in getattr(model, "variables", [])]
+
+
+def ngram_module(model: LanguageModel) -> CountsGraph:
+    """The signatures of an n-gram or interpolated model."""
+    return CountsGraph(model, graph_language_model(model), _variables(model))

@@ -1,0 +1,203 @@
+"""The signature of a translation model: raw text in, translations and scores out.
+
+    translate   text -> translations, scores       the five best, best first
+
+Tokenization, beam search and the handling of unknown words are in the graph, with stock ops. Where
+fewer than five translations are different, the places left over are "" with the lowest float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from export.report import keep_untracked
+from export.saved_model.language_model import TEXT, with_ends
+from zoo.models.seq2seq.unknown_words import CONTINUED, MARK
+from zoo.text import BOS, EOS, PAD, UNK
+
+BEST = 5
+NO_SCORE = float(np.finfo(np.float32).min)
+HAS_LETTER_OR_DIGIT = r"(?s).*[\pL\pN].*"
+Signatures = dict[str, Any]
+
+
+class TranslationGraph(tf.Module):
+    """A Seq2Seq's signature as a traced function.
+
+    Args:
+        model: the Python model; both tokenizers' graph versions are tracked with their assets.
+        beam: hypotheses kept at a time, at least five.
+    """
+
+    def __init__(self, model: Any, beam: int = BEST) -> None:
+        super().__init__()
+        keep_untracked(self, python_model=model)
+        self.beam = beam
+        self.source = model.source_tokenizer.graph()
+        self.target = model.target_tokenizer.graph()
+        self.resources = [v.value for v in model.variables]
+
+    def translate(self, text: tf.Tensor) -> Signatures:
+        """The five best translations of each text [batch], and their scores."""
+        settings = self.python_model.settings
+        source_ids = self.source_ids(text)
+        ids, scores = self.python_model.search_graph(
+            source_ids, self.beam, BEST, settings["length_alpha"], settings["max_target_length"]
+        )
+        readable = self.target.decode(ids)  # [batch, 5]
+        unknown = tf.reduce_any(source_ids == UNK) | tf.reduce_any(ids == UNK)
+        readable = tf.cond(
+            unknown,
+            lambda: self.with_source_words(readable, ids, source_ids, self.source_tokens(text)),
+            lambda: readable,
+        )
+        translations, scores = each_once(readable, scores)
+        return {"translations": translations, "scores": scores}
+
+    # --- sources ----------------------------------------------------------------------------
+
+    def source_ids(self, text: tf.Tensor) -> tf.Tensor:
+        """Sources as the encoder reads them: [batch, source] int32, `<eos>` last in each row."""
+        ids = with_ends(self._cut(self.source.encode(text)), after=EOS)
+        return self._in_order(ids.to_tensor(PAD), tf.cast(ids.row_lengths(), tf.int32) - 1)
+
+    def source_tokens(self, text: tf.Tensor) -> tf.Tensor:
+        """The tokens behind `source_ids`, "" for `<eos>` and padding: [batch, source] string."""
+        if hasattr(self.source, "tokenize"):
+            tokens = self._cut(self.source.tokenize(text))
+        else:  # a tokenizer whose unknown tokens cannot be told apart
+            ids = self._cut(self.source.encode(text))
+            tokens = ids.with_values(tf.gather(self.source.vocabulary, ids.values))
+        lengths = tf.cast(tokens.row_lengths(), tf.int32)
+        ended = tf.concat([tokens, tf.fill([tf.shape(lengths)[0], 1], "")], axis=1)
+        return self._in_order(ended.to_tensor(""), lengths)
+
+    def _cut(self, rows: tf.RaggedTensor) -> tf.RaggedTensor:
+        return rows[:, : self.python_model.settings["max_source_length"]]
+
+    def _in_order(self, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Extension V: the words of each row turned around; what follows them stays."""
+        if not self.python_model.settings["reverse_source"]:
+            return rows
+        places = tf.range(tf.shape(rows)[1])[tf.newaxis, :]
+        turned = lengths[:, tf.newaxis] - 1 - places
+        return tf.gather(rows, tf.where(turned >= 0, turned, places), batch_dims=1)
+
+    # --- unknown words (zoo/models/seq2seq/unknown_words.py, on tensors) --------------------
+
+    def with_source_words(
+        self, readable: tf.Tensor, ids: tf.Tensor, source_ids: tf.Tensor, tokens: tf.Tensor
+    ) -> tf.Tensor:
+        """Translations [batch, 5] with source words in place of `<unk>`, lost ones in brackets."""
+        unknown = source_ids == UNK  # [batch, source]
+        marked = ids == UNK  # [batch, 5, time]
+        places, found = self._places(ids, source_ids, marked, unknown)
+        words = tf.strings.regex_replace(tokens, CONTINUED, r"\1")
+        copies = tf.where(found, tf.gather(words, places, batch_dims=1), MARK)
+        texts = inserted(readable, copies, marked)
+        picked = tf.one_hot(places, tf.shape(unknown)[1], True, False, dtype=tf.bool)
+        used = (marked & found)[..., tf.newaxis] & picked  # [batch, 5, time, source]
+        lost = unknown[:, tf.newaxis] & ~tf.reduce_any(used, axis=2)
+        lost &= tf.strings.regex_full_match(words, HAS_LETTER_OR_DIGIT)[:, tf.newaxis]
+        if self.python_model.settings["reverse_source"]:
+            lost, words = tf.reverse(lost, [2]), tf.reverse(words, [1])
+        bracketed = tf.where(lost, tf.strings.join([" [", words, "]"])[:, tf.newaxis], "")
+        texts = tf.strings.join([texts, tf.strings.reduce_join(bracketed, axis=-1)])
+        return tf.where(readable == "", tf.strings.regex_replace(texts, "^ ", ""), texts)
+
+    def _places(
+        self, ids: tf.Tensor, source_ids: tf.Tensor, marked: tf.Tensor, unknown: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The source place that each target token stands for, and whether there is one."""
+        if self.python_model.settings["attention"] is None:
+            return self._places_in_order(marked, unknown)
+        words = (source_ids != PAD) & (source_ids != EOS)
+        allowed = tf.where(tf.reduce_any(unknown, axis=1, keepdims=True), unknown, words)
+        shape = tf.shape(ids)
+        inputs = tf.reshape(ids, [-1, shape[2]])
+        inputs = tf.concat([tf.fill([tf.shape(inputs)[0], 1], BOS), inputs[:, :-1]], axis=1)
+        repeated = tf.repeat(source_ids, shape[1], axis=0)
+        attention = self.python_model.alignment_graph(repeated, inputs)
+        attention = tf.reshape(attention, [shape[0], shape[1], shape[2], -1])
+        allowed = allowed[:, tf.newaxis, tf.newaxis]  # [batch, 1, 1, source]
+        best = tf.argmax(tf.where(allowed, attention, -1.0), axis=-1, output_type=tf.int32)
+        return best, tf.broadcast_to(tf.reduce_any(allowed, axis=-1), tf.shape(best))
+
+    def _places_in_order(
+        self, marked: tf.Tensor, unknown: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Without attention the k-th `<unk>` stands for the k-th unknown word of the text."""
+        backwards = self.python_model.settings["reverse_source"]
+        number = tf.cumsum(tf.cast(marked, tf.int32), axis=-1)  # from 1
+        rank = tf.cumsum(tf.cast(unknown, tf.int32), axis=-1, reverse=backwards)
+        same = number[..., tf.newaxis] == rank[:, tf.newaxis, tf.newaxis]
+        same &= unknown[:, tf.newaxis, tf.newaxis]  # [batch, 5, time, source]
+        found = tf.reduce_any(same, axis=-1)
+        return tf.argmax(tf.cast(same, tf.int32), axis=-1, output_type=tf.int32), found
+
+    # --- what the exporter asks for ---------------------------------------------------------
+
+    def signatures(self) -> Signatures:
+        """Concrete functions by signature name."""
+        translate = tf.function(self.translate).get_concrete_function(TEXT)
+        return {"serving_default": translate, "translate": translate}
+
+    def difference(self, loaded: Any) -> float:
+        """Largest difference of a score, loaded file against model."""
+        texts = check_texts(self.python_model)
+        answer = loaded.signatures["translate"](text=tf.constant(texts))["scores"].numpy()
+        ours = self.python_model.translate(texts, beam=self.beam, n_best=BEST)
+        differences = [
+            abs(theirs - score)
+            for row, best in zip(answer, ours, strict=True)
+            for theirs, (_, score) in zip(row, best, strict=False)
+        ]
+        return float(max(differences))
+
+
+def inserted(readable: tf.Tensor, copies: tf.Tensor, marked: tf.Tensor) -> tf.Tensor:
+    """Texts with each `<unk>` replaced by the copy for it.
+
+    Args:
+        readable: [batch, best] string.
+        copies, marked: [batch, best, time] string and bool; the copies at marked tokens are used.
+    """
+    shape = tf.shape(copies)
+    pieces = tf.strings.split(tf.reshape(readable, [-1]), MARK)
+    between = tf.cast(pieces.row_lengths(), tf.int32) - 1  # copies needed a text
+    pieces = pieces.to_tensor("")  # [texts, pieces]
+    flat = tf.reshape(copies, [-1, shape[2]])
+    chosen = tf.ragged.boolean_mask(flat, tf.reshape(marked, [-1, shape[2]])).to_tensor(MARK)
+    width = tf.shape(pieces)[1]
+    missing = tf.maximum(width - tf.shape(chosen)[1], 0)
+    chosen = tf.pad(chosen, [[0, 0], [0, missing]], constant_values=MARK)[:, :width]
+    used = tf.range(width)[tf.newaxis, :] < between[:, tf.newaxis]
+    together = tf.strings.join([pieces, tf.where(used, chosen, "")])
+    return tf.reshape(tf.strings.reduce_join(together, axis=-1), shape[:2])
+
+
+def each_once(texts: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The different texts of each row [batch, best], best first; "" and NO_SCORE behind them."""
+    count = texts.shape[1]
+    same = texts[:, :, tf.newaxis] == texts[:, tf.newaxis, :]
+    earlier = tf.constant(np.tri(count, k=-1, dtype=bool))
+    kept = ~tf.reduce_any(same & earlier, axis=2) & tf.math.is_finite(scores)
+    places = tf.range(count)[tf.newaxis, :]
+    order = tf.argsort(tf.where(kept, places, places + count), axis=1)
+    texts = tf.gather(tf.where(kept, texts, ""), order, batch_dims=1)
+    return texts, tf.gather(tf.where(kept, scores, NO_SCORE), order, batch_dims=1)
+
+
+def check_texts(model: Any) -> list[str]:
+    """Sources for the comparison: nothing, one word, some words, an unknown one among them."""
+    words = [word for word in model.source_tokenizer.vocabulary[4:] if word.isalpha()][:6]
+    sentence = " ".join(words)
+    return ["", words[0] if words else "a", sentence, f"{sentence} qxqzq {sentence}"]
+
+
+def translation_module(model: Any) -> TranslationGraph:
+    """The signatures of a translation model."""
+    return TranslationGraph(model)

@@ -1,0 +1,1 @@
+"""`.tflite` files with built-in operations only: one file a kind of model."""

@@ -1,0 +1,165 @@
+"""The signatures of a translation model's `.tflite` file: source ids in, target ids out.
+
+    translate        ids [1, S], length [1] -> ids [1, T], score [1]   greedy, one call
+    translate_beam   ids [1, S], length [1] -> ids [1, T], score [1]   beam 5, as served
+    encode           ids [1, S], length [1] -> state_*                 for a loop of one's own:
+    decode_step      token_id [1], state_*  -> ids, log_probs [1, 10], state_*   `<bos>` first
+    score            ids [1, S], length [1], target_ids [1, T] -> log_prob [1]
+    align            ids [1, S], length [1], target_ids [1, T] -> attention [1, T, S]
+
+`decode_step` offers `<eos>` among the words, so that a loop knows when a translation may end.
+`ids` of a source are its words and `<eos>`; a translation ends with `<eos>` and padding. `score` is
+log P(target | source) of a translation of one's own. `align`, of models with attention, tells which
+source word an `<unk>` stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from export.saved_model.language_model import prefixed
+from export.tflite import check, check_translation
+from export.tflite.signatures import LENGTH, Signatures, fixed, padded_row
+from export.tflite.softmax import top_words
+from zoo.text import BOS, EOS, PAD
+
+BEAM = 5
+Pairs = list[tuple[list[int], list[int] | None]]
+
+
+class LiteTranslation(tf.Module):
+    """A Seq2Seq's signatures as traced functions of batch 1."""
+
+    # TensorFlow's calibrator, which "int8" needs, crashes on loops that keep whole sequences.
+    quantizations = ("none", "float16", "dynamic")
+
+    def __init__(self, model: Any, length: int = LENGTH) -> None:
+        super().__init__()
+        self.python_model = model
+        self.resources = [v.value for v in model.variables]
+        self.settings = model.settings
+        self.length = min(length, self.settings["max_source_length"] + 1)
+        self.target_length = min(length, self.settings["max_target_length"])
+
+    def source(self, ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        """Ids as the encoder reads them: under extension V the words turned around."""
+        if not self.settings["reverse_source"]:
+            return ids
+        places = tf.range(self.length)
+        turned = length[0] - 2 - places  # `<eos>` and padding stay
+        return tf.gather(ids, tf.where(turned >= 0, turned, places), axis=1)
+
+    def search(self, ids: tf.Tensor, length: tf.Tensor, beam: int) -> Signatures:
+        source = self.source(ids, length)
+        found, scores = self.python_model.search_graph(
+            source, beam, 1, self.settings["length_alpha"], self.target_length
+        )
+        return {"ids": found[:, 0], "score": scores[:, 0]}
+
+    def translate(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+        return self.search(ids, length, 1)
+
+    def translate_beam(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+        return self.search(ids, length, BEAM)
+
+    def encode(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+        return prefixed(self.python_model.encode(self.source(ids, length)))
+
+    def decode_step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Signatures:
+        unnamed = {name.removeprefix("state_"): value for name, value in state.items()}
+        log_probs, new = self.python_model.step_graph(token_id, unnamed)
+        changed = {name: new[name] for name in self.python_model.state_names}
+        return {**top_words(log_probs, first=EOS), **prefixed(changed)}
+
+    def score(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Signatures:
+        first = self.python_model.encode(self.source(ids, length))
+        changed = {name: first[name] for name in self.python_model.state_names}
+        words = tf.reduce_sum(tf.cast(target_ids[0] != PAD, tf.int32))
+
+        def add(t: tf.Tensor, token: tf.Tensor, total: tf.Tensor, state: Any) -> tuple[Any, ...]:
+            log_probs, new = self.python_model.step_graph(token, {**first, **state})
+            target = target_ids[:, t]
+            kept = fixed({name: new[name] for name in state}, state)
+            return t + 1, target, total + tf.gather(log_probs[0], target), kept
+
+        start = (tf.constant(0), tf.fill([1], BOS), tf.zeros([1]), fixed(changed))
+        _, _, total, _ = tf.while_loop(lambda t, *_: t < words, add, start)
+        return {"log_prob": total}
+
+    def align(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Signatures:
+        inputs = tf.concat([tf.fill([1, 1], BOS), target_ids[:, :-1]], axis=1)
+        attention = self.python_model.alignment_graph(self.source(ids, length), inputs)
+        return {"attention": attention}
+
+    def signatures(self) -> Signatures:
+        """Concrete functions by signature name."""
+        source = (
+            tf.TensorSpec([1, self.length], tf.int32, name="ids"),
+            tf.TensorSpec([1], tf.int32, name="length"),
+        )
+        traced = {
+            name: tf.function(getattr(self, name), autograph=False).get_concrete_function(*source)
+            for name in ("translate", "translate_beam", "encode")
+        }
+        token = tf.TensorSpec([1], tf.int32, name="token_id")
+        states = {
+            name: tf.TensorSpec(value.shape, value.dtype, name=name)
+            for name, value in traced["encode"].structured_outputs.items()
+        }
+        step = tf.function(self.decode_step, autograph=False)
+        traced["decode_step"] = step.get_concrete_function(token, **states)
+        target = tf.TensorSpec([1, self.target_length], tf.int32, name="target_ids")
+        taught = ("score",) if self.settings["attention"] is None else ("score", "align")
+        for name in taught:
+            function = tf.function(getattr(self, name), autograph=False)
+            traced[name] = function.get_concrete_function(*source, target)
+        return traced
+
+    # --- what the exporter asks for -----------------------------------------------------------
+
+    def description(self) -> dict[str, Any]:
+        """What a runtime must know."""
+        return {
+            "kind": "translation",
+            "length": self.length,
+            "target_length": self.target_length,
+            "reverse_source": bool(self.settings["reverse_source"]),
+        }
+
+    def tokenizers(self) -> dict[str, Any]:
+        """By folder in the archive."""
+        model = self.python_model
+        return {"source": model.source_tokenizer, "target": model.target_tokenizer}
+
+    def sentences(self, texts: Iterable[Any] | None) -> Pairs:
+        """Source ids to compare on, of the texts or by chance, with those of a given target."""
+        source, target = self.python_model.source_tokenizer, self.python_model.target_tokenizer
+        if texts is None:
+            return [(ids, None) for ids in check.random_sentences(source.vocabulary_size)]
+        return [
+            (source.encode(text), None)
+            if isinstance(text, str)
+            else (source.encode(text.source), target.encode(text.target))
+            for text in texts
+        ]
+
+    def feeds(self, ids: list[int]) -> dict[str, np.ndarray]:
+        """Inputs of `translate` and `encode`."""
+        return padded_row([*ids[: self.length - 1], EOS], self.length)
+
+    def target_feed(self, ids: list[int]) -> np.ndarray:
+        """`target_ids` of `score` and `align`; a target too long for the buffer is cut."""
+        return padded_row([*ids, EOS][: self.target_length], self.target_length)["ids"]
+
+    def compare(self, interpreter: Any, sentences: Pairs) -> check.Check:
+        """The file's translations, and its words one by one, against the model's."""
+        return check_translation.compare_translation(self, interpreter, sentences)
+
+
+def translation_module(model: Any) -> LiteTranslation:
+    """The signatures of a translation model."""
+    return LiteTranslation(model)

@@ -1,0 +1,1 @@
+"""What writes the device pages: test vectors, tables of operators."""

@@ -1,0 +1,1 @@
+"""Requests that share one run of a model."""

@@ -1,0 +1,1 @@
+"""Tensors and messages on the wire."""

@@ -1,0 +1,1 @@
+"""The configuration files: shipped ones, and how any are read and checked."""

@@ -1,0 +1,111 @@
+"""TensorFlow's profiler service on the gRPC port: capture a trace of the running server.
+
+The package that serves us has no Python classes for these few messages, so they are read and
+written by field number.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import tempfile
+import threading
+from typing import Any
+
+import grpc
+import tensorflow as tf
+
+from serving.codec import wire
+from serving.errors import Code, ServingError
+
+SERVICE = "tensorflow.ProfilerService"
+DURATION, ROOT, SESSION = 1, 5, 6
+EMPTY_TRACE, MONITOR_TEXT = 7, 1
+LONGEST_MS = 600_000
+
+
+class Profiler:
+    """Profile, Terminate and Monitor; one trace at a time."""
+
+    def __init__(self) -> None:
+        self._running = threading.Lock()
+        self._ended = threading.Event()
+
+    def handlers(self) -> Any:
+        """The generic handler to add to a gRPC server."""
+        methods = {"Profile": self.profile, "Terminate": self.terminate, "Monitor": self.monitor}
+        return grpc.method_handlers_generic_handler(
+            SERVICE, {name: _handler(method) for name, method in methods.items()}
+        )
+
+    def profile(self, request: dict[int, Any]) -> bytes:
+        """Trace for the asked time and write the trace below the asked directory."""
+        duration = min(int(request.get(DURATION, 0)) or 1000, LONGEST_MS)
+        root = request.get(ROOT, b"").decode()
+        session = request.get(SESSION, b"").decode()
+        if not self._running.acquire(blocking=False):
+            raise ServingError(Code.ALREADY_EXISTS, "another profile is being taken")
+        try:
+            self._ended.clear()
+            found = self._trace(duration, root, session)
+        finally:
+            self._running.release()
+        return wire.integer(EMPTY_TRACE, 0 if found else 1)
+
+    def _trace(self, duration_ms: int, root: str, session: str) -> bool:
+        with tempfile.TemporaryDirectory() as directory:
+            tf.profiler.experimental.start(directory)
+            try:
+                self._ended.wait(duration_ms / 1000)
+            finally:
+                tf.profiler.experimental.stop()
+            traces = glob.glob(os.path.join(directory, "plugins", "profile", "*", "*"))
+            if root and traces:
+                # The client names the plugin's folder below its log directory.
+                name = session or os.path.basename(os.path.dirname(traces[0]))
+                target = os.path.join(root, name)
+                os.makedirs(target, exist_ok=True)
+                for trace in traces:
+                    shutil.copy(trace, target)
+            return bool(traces)
+
+    def terminate(self, request: dict[int, Any]) -> bytes:
+        """End a running trace now."""
+        self._ended.set()
+        return b""
+
+    def monitor(self, request: dict[int, Any]) -> bytes:
+        """A line about the process over the asked time."""
+        before = os.times()
+        threading.Event().wait(min(int(request.get(DURATION, 0)) or 1000, LONGEST_MS) / 1000)
+        after = os.times()
+        wall = max(after.elapsed - before.elapsed, 1e-9)
+        # The system's estimate of a process's time can go back by a tick.
+        busy = max(0.0, after.user + after.system - before.user - before.system)
+        text = f"Processor use: {busy / wall:.0%}; threads: {threading.active_count()}"
+        return wire.delimited(MONITOR_TEXT, text.encode())
+
+
+def _handler(method: Any) -> Any:
+    def handle(data: bytes, context: Any) -> bytes:
+        try:
+            return method(_fields(data))
+        except ServingError as error:
+            return context.abort(_status(error.code), error.message)
+        except (ValueError, OSError, tf.errors.OpError) as error:
+            return context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+
+    return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def _status(code: Code) -> Any:
+    return next(status for status in grpc.StatusCode if status.value[0] == code)
+
+
+def _fields(data: bytes) -> dict[int, Any]:
+    """The last value of each top-level field: integers and byte strings."""
+    table: dict[int, Any] = {}
+    for number, kind, start, end in wire.fields(data):
+        table[number] = wire.read_varint(data, start)[0] if kind == wire.VARINT else data[start:end]
+    return table

@@ -1,0 +1,174 @@
+"""The gRPC side: TensorFlow Serving's services, health and reflection on one server.
+
+The server lives in an event loop; what may take long runs in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
+
+from serving.codec import protos
+from serving.config.files import read_text_proto
+from serving.engine import Engine
+from serving.errors import Code, ServingError, invalid_argument
+from serving.grpc_api.methods import handler, in_threads, model_methods, prediction_methods
+from serving.grpc_api.predict import GatheredPredict
+from serving.grpc_api.unix_socket import SocketPath
+from serving.options import Flags
+
+PREDICTION = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name
+MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
+HEALTH_NAMES = ("", "PredictionService", "ModelService", PREDICTION, MODEL)
+BATCHING_THREADS = 64
+
+T = TypeVar("T")
+
+
+@cache
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of all gRPC servers of this process; gRPC wants one loop a process."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True, name="grpc-server").start()
+    return loop
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run in the event loop and wait for it from another thread."""
+    return asyncio.run_coroutine_threadsafe(work, event_loop()).result()
+
+
+class GrpcServer:
+    """A gRPC server for an engine; listens once `start` is called."""
+
+    def __init__(self, engine: Engine, flags: Flags, extra: list[Any] | None = None) -> None:
+        self._flags = flags
+        self._credentials = tls_credentials(flags)
+        self._options = server_options(flags)
+        self._threads = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="grpc")
+        self._health = health.aio.HealthServicer()
+        self._socket = SocketPath(flags.grpc_socket_path) if flags.grpc_socket_path else None
+        self._server: Any = None
+        wait_for(self._build([*self._services(engine), *(extra or [])]))
+
+    def _services(self, engine: Engine) -> list[Any]:
+        """The generic handlers of PredictionService and ModelService."""
+        prediction, model = prediction_methods(engine), model_methods(engine)
+        services = {
+            PREDICTION: {name: in_threads(m, self._threads) for name, m in prediction.items()},
+            MODEL: {name: in_threads(m, self._threads) for name, m in model.items()},
+        }
+        predict = GatheredPredict(engine, prediction["Predict"], self._threads)
+        services[PREDICTION]["Predict"] = predict
+        return [
+            grpc.method_handlers_generic_handler(
+                service, {name: handler(answering) for name, answering in methods.items()}
+            )
+            for service, methods in services.items()
+        ]
+
+    async def _build(self, services: list[Any]) -> None:
+        # The threads also run handlers that are plain functions.
+        self._server = grpc.aio.server(self._threads, options=self._options)
+        self._server.add_generic_rpc_handlers(tuple(services))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (PREDICTION, MODEL, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+
+    def start(self) -> list[str]:
+        """Bind and listen; returns the addresses.
+
+        Raises:
+            ServingError: an address cannot be bound.
+        """
+        return wait_for(self._start())
+
+    async def _start(self) -> list[str]:
+        addresses = []
+        if self._flags.port:
+            addresses.append(f"{self._flags.host}:{self._flags.port}")
+            self._bind(addresses[-1])
+        if self._socket is not None:
+            addresses.append(f"unix:{self._socket.path}")
+            self._bind(f"unix:{self._socket.bound}")
+            self._socket.publish()
+        await self._set_serving(True)
+        await self._server.start()
+        return addresses
+
+    def _bind(self, address: str) -> None:
+        try:
+            if self._credentials is not None and not address.startswith("unix:"):
+                self._server.add_secure_port(address, self._credentials)
+            else:
+                self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ServingError(Code.UNKNOWN, f"cannot listen on {address}: {error}") from None
+
+    def set_serving(self, serving: bool) -> None:
+        """What the health service answers."""
+        wait_for(self._set_serving(serving))
+
+    async def _set_serving(self, serving: bool) -> None:
+        states = health_pb2.HealthCheckResponse
+        for name in HEALTH_NAMES:
+            await self._health.set(name, states.SERVING if serving else states.NOT_SERVING)
+
+    def stop(self, grace: float) -> None:
+        """Take no more requests; returns when the running ones are answered or grace is over."""
+        if self._socket is not None:
+            self._socket.withdraw()
+        wait_for(self._server.stop(grace))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def worker_threads(flags: Flags) -> int:
+    """Threads for requests; those that are not gathered wait for their batch in them."""
+    if "grpc_max_threads" in flags.given or not flags.enable_batching:
+        return max(1, flags.grpc_max_threads)
+    return max(BATCHING_THREADS, flags.grpc_max_threads)
+
+
+def server_options(flags: Flags) -> list[tuple[str, Any]]:
+    """Channel arguments: message sizes, no port sharing, and --grpc_channel_arguments."""
+    options: list[tuple[str, Any]] = [
+        ("grpc.max_receive_message_length", flags.grpc_max_message_bytes),
+        ("grpc.max_send_message_length", flags.grpc_max_message_bytes),
+        ("grpc.so_reuseport", 0),
+    ]
+    for pair in filter(None, flags.grpc_channel_arguments.split(",")):
+        key, has_value, value = pair.partition("=")
+        if not has_value:
+            raise invalid_argument(f"--grpc_channel_arguments: {pair!r} is not key=value")
+        options.append((key, int(value) if value.lstrip("-").isdigit() else value))
+    return options
+
+
+def tls_credentials(flags: Flags) -> Any | None:
+    """Server credentials from --ssl_config_file, or None for plain text."""
+    if not flags.ssl_config_file:
+        return None
+    config = read_text_proto(flags.ssl_config_file, protos.SSLConfig())
+    if not config.server_key or not config.server_cert:
+        raise invalid_argument(
+            f"{flags.ssl_config_file}: server_key and server_cert must hold PEM text"
+        )
+    if config.client_verify and not config.custom_ca:
+        raise invalid_argument(
+            f"{flags.ssl_config_file}: client_verify needs custom_ca, the authority that signed "
+            "the clients' certificates"
+        )
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        root_certificates=config.custom_ca.encode() or None,
+        require_client_auth=config.client_verify,
+    )

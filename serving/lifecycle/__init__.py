@@ -1,0 +1,1 @@
+"""Which versions are there, loaded, served and unloaded."""

@@ -1,0 +1,1 @@
+"""A loaded version and its signatures: SavedModels and TFLite files."""

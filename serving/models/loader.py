@@ -1,0 +1,237 @@
+"""Loading a SavedModel of any origin (TF1 or TF2) into a session, as TensorFlow Serving does."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.saved_model import loader_impl
+
+from serving.codec import protos
+from serving.config.files import read_text_proto, with_batching_defaults
+from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
+from serving.models import signatures
+from serving.models.signatures import Signature
+from serving.options import Flags
+from serving.session.parallelism import lanes, session_config
+from serving.session.program import GraphRunner
+
+log = logging.getLogger("serving.models.loader")
+PER_MODEL_BATCHING = "batching_params.pbtxt"
+TFLITE_FILE = "model.tflite"
+EXTRA_OPS = ("tensorflow_text", "tensorflow_decision_forests")
+
+
+class Runner(Protocol):
+    """What runs a signature: a TensorFlow session or TFLite interpreters."""
+
+    def run(
+        self,
+        feeds: tuple[str, ...],
+        arrays: Sequence[np.ndarray],
+        fetches: tuple[str, ...],
+        deadline: float | None = None,
+    ) -> list[Any]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Servable:
+    """A loaded version: its signatures and what runs them."""
+
+    name: str
+    version: int
+    signatures: Mapping[str, Signature]
+    runner: Runner
+
+    def close(self) -> None:
+        """Free the model's memory; no request may be running."""
+        self.runner.close()
+        gc.collect()
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How to load versions; the same for all models of a server."""
+
+    tags: tuple[str, ...]
+    session: Any
+    batching: Any | None
+    per_model_batching: bool
+    prefer_tflite: bool
+    tflite_interpreters: int
+
+
+def load_options(flags: Flags, batching: Any | None) -> LoadOptions:
+    """Read the flags and files that say how sessions are set up."""
+    session, legacy = _platform_session(flags)
+    if batching is None and legacy is not None and legacy.HasField("batching_parameters"):
+        batching = with_batching_defaults(legacy.batching_parameters)
+    tags = tuple(legacy.saved_model_tags) if legacy is not None else ()
+    return LoadOptions(
+        tags=tags or tuple(tag for tag in flags.saved_model_tags.split(",") if tag),
+        session=session,
+        batching=batching,
+        per_model_batching=flags.enable_batching and flags.enable_per_model_batching_parameters,
+        prefer_tflite=flags.prefer_tflite_model or bool(legacy and legacy.prefer_tflite_model),
+        tflite_interpreters=flags.num_tflite_pools * flags.num_tflite_interpreters_per_pool,
+    )
+
+
+def _platform_session(flags: Flags) -> tuple[Any, Any | None]:
+    """The sessions' ConfigProto, and a platform config file's settings if there is one."""
+    from tensorflow_serving.config import platform_config_pb2
+
+    session, legacy = config_pb2.ConfigProto(), None
+    if flags.platform_config_file:
+        table = read_text_proto(flags.platform_config_file, platform_config_pb2.PlatformConfigMap())
+        adapter = protos.SavedModelBundleSourceAdapterConfig()
+        if not table.platform_configs["tensorflow"].source_adapter_config.Unpack(adapter):
+            raise invalid_argument(
+                f"{flags.platform_config_file}: no SavedModelBundleSourceAdapterConfig "
+                "for platform tensorflow"
+            )
+        legacy = adapter.legacy_config
+        session.CopyFrom(legacy.session_config)
+        return session, legacy
+    if flags.tensorflow_session_config_file:
+        read_text_proto(flags.tensorflow_session_config_file, session)
+    return _with_parallelism(session, flags), legacy
+
+
+def _with_parallelism(session: Any, flags: Flags) -> Any:
+    both = flags.tensorflow_session_parallelism
+    intra, inter = flags.tensorflow_intra_op_parallelism, flags.tensorflow_inter_op_parallelism
+    if both and (intra or inter):
+        raise invalid_argument(
+            "tensorflow_session_parallelism sets both; give it or "
+            "tensorflow_intra_op_parallelism and tensorflow_inter_op_parallelism, not all"
+        )
+    if both or intra:
+        session.intra_op_parallelism_threads = both or intra
+    if both or inter:
+        session.inter_op_parallelism_threads = both or inter
+    if flags.per_process_gpu_memory_fraction:
+        fraction = flags.per_process_gpu_memory_fraction
+        session.gpu_options.per_process_gpu_memory_fraction = fraction
+    session.allow_soft_placement = True
+    if flags.xla_cpu_compilation_enabled:
+        session.graph_options.optimizer_options.global_jit_level = config_pb2.OptimizerOptions.ON_1
+    return session
+
+
+def load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
+    """Load one version from its directory.
+
+    Raises:
+        ServingError: with the code and message that the model's status shows.
+    """
+    try:
+        if options.prefer_tflite and os.path.exists(os.path.join(path, TFLITE_FILE)):
+            from serving.models import tflite
+
+            return tflite.load(name, version, os.path.join(path, TFLITE_FILE), options)
+        return _load_saved_model(name, version, path, options)
+    except ServingError:
+        raise
+    except Exception as error:
+        raise _load_error(error, path, options) from error
+
+
+def _load_saved_model(name: str, version: int, path: str, options: LoadOptions) -> Servable:
+    session, meta_graph, side_by_side = _restore_with_extra_ops(path, options)
+    table = {
+        key: signatures.from_definition(key, definition)
+        for key, definition in meta_graph.signature_def.items()
+    }
+    batching = _batching_of(path, options)
+    runner = GraphRunner(session, batching, f"{name}_{version}", side_by_side)
+    return Servable(name, version, table, runner)
+
+
+def _restore_with_extra_ops(path: str, options: LoadOptions) -> tuple[Any, Any, int]:
+    """Restore; when an operation is unknown, once more with the add-on packages that exist."""
+    try:
+        return _restore(path, options)
+    except (tf.errors.NotFoundError, ValueError, RuntimeError) as error:
+        if "Op type not registered" not in str(error) or not _import_extra_ops():
+            raise
+    return _restore(path, options)
+
+
+def _import_extra_ops() -> bool:
+    """Register the add-on packages' operations; a package that is broken is named in the log."""
+    found = False
+    for package in EXTRA_OPS:
+        try:
+            importlib.import_module(package)
+            found = True
+        except (ImportError, tf.errors.OpError) as error:
+            if importlib.util.find_spec(package) is not None:
+                log.warning("%s is installed but cannot be imported: %s", package, error)
+    return found
+
+
+def _restore(path: str, options: LoadOptions) -> tuple[Any, Any, int]:
+    """A session, its graph's description, and how many runs keep all cores busy."""
+    saved = loader_impl.SavedModelLoader(path)
+    tags = list(options.tags)
+    config = session_config(options.session, saved.get_meta_graph_def_from_tags(tags), path)
+    graph = tf.Graph()
+    with graph.as_default(), _quiet_tensorflow():
+        session = tf.compat.v1.Session(graph=graph, config=config)
+        try:
+            meta_graph = saved.load(session, tags)
+        except BaseException:
+            session.close()
+            raise
+    return session, meta_graph, lanes(config)
+
+
+@contextlib.contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """Loading through the session interface is meant, so its deprecation note is not printed."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _batching_of(path: str, options: LoadOptions) -> Any | None:
+    if not options.per_model_batching:
+        return options.batching
+    file = os.path.join(path, PER_MODEL_BATCHING)
+    if not os.path.exists(file):
+        return None
+    return with_batching_defaults(read_text_proto(file, protos.BatchingParameters()))
+
+
+def _load_error(error: Exception, path: str, options: LoadOptions) -> ServingError:
+    """The code and text of a failed load, in the original's words where it has some."""
+    if isinstance(error, OSError) and "SavedModel file does not exist" in str(error):
+        return not_found(
+            f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}"
+        )
+    if isinstance(error, RuntimeError) and "tag" in str(error):
+        return not_found(
+            "Could not find meta graph def matching supplied tags: "
+            f"{{ {' '.join(options.tags)} }}. To inspect available tag-sets in the SavedModel, "
+            "please use the SavedModel CLI: `saved_model_cli`"
+        )
+    converted = from_exception(error)
+    if converted.code is Code.INTERNAL:
+        return ServingError(Code.INTERNAL, f"cannot load {path}: {error}")
+    return converted

@@ -1,0 +1,147 @@
+"""A model's signatures, taken apart once at load so that requests only look things up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from tensorflow.core.framework import types_pb2
+
+from serving.codec import tensors
+from serving.errors import invalid_argument
+
+DEFAULT = "serving_default"
+PREDICT_METHOD = "tensorflow/serving/predict"
+CLASSIFY_METHOD = "tensorflow/serving/classify"
+REGRESS_METHOD = "tensorflow/serving/regress"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One input or output: its alias, the graph's tensor, its type and shape (None: any rank)."""
+
+    alias: str
+    tensor: str
+    dtype: int
+    shape: tuple[int, ...] | None
+
+    @cached_property
+    def text(self) -> str:
+        """For example `x: DT_FLOAT [-1, 64]`."""
+        shape = "of any rank" if self.shape is None else str(list(self.shape))
+        return f"{self.alias}: {types_pb2.DataType.Name(self.dtype)} {shape}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A named function of a model.
+
+    `inputs` and `outputs` are sorted by alias; `definition` is the SignatureDef as stored.
+    """
+
+    key: str
+    method: str
+    inputs: Mapping[str, Slot]
+    outputs: Mapping[str, Slot]
+    definition: Any
+    defaults: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def expected(self) -> str:
+        """What a request must hold, for error messages."""
+        return "Expected inputs: {" + ", ".join(s.text for s in self.inputs.values()) + "}."
+
+    @cached_property
+    def feeds(self) -> tuple[str, ...]:
+        """The graph's tensors to feed, in the order of `inputs`."""
+        return tuple(slot.tensor for slot in self.inputs.values())
+
+    def fetches(self, aliases: Iterable[str]) -> tuple[str, ...]:
+        """The graph's tensors of these outputs."""
+        return tuple(self.outputs[alias].tensor for alias in aliases)
+
+    def arrays(self, given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The arrays to feed, in the order of `feeds`, checked against the inputs' types."""
+        arrays = []
+        for index, (alias, slot) in enumerate(self.inputs.items()):
+            array = given.get(alias)
+            if array is None:
+                array = self.defaults[alias]
+            if array.dtype != tensors.KINDS[slot.dtype][0]:
+                got = tensors.ENUMS.get(array.dtype, 0)
+                raise invalid_argument(
+                    f"Expects arg[{index}] to be {tensors.type_name(slot.dtype)} but "
+                    f"{tensors.type_name(got)} is provided for input {alias}. {self.expected}"
+                )
+            arrays.append(array)
+        return arrays
+
+
+def from_definition(key: str, definition: Any) -> Signature:
+    """Read a SignatureDef."""
+    defaults = {
+        alias: tensors.decode(tensor, alias) for alias, tensor in definition.defaults.items()
+    }
+    return Signature(
+        key=key,
+        method=definition.method_name,
+        inputs=_slots(definition.inputs),
+        outputs=_slots(definition.outputs),
+        definition=definition,
+        defaults=defaults,
+    )
+
+
+def _slots(infos: Mapping[str, Any]) -> dict[str, Slot]:
+    return {alias: _slot(alias, infos[alias]) for alias in sorted(infos)}
+
+
+def _slot(alias: str, info: Any) -> Slot:
+    shape = None
+    if not info.tensor_shape.unknown_rank:
+        shape = tuple(dim.size for dim in info.tensor_shape.dim)
+    return Slot(alias, info.name, info.dtype, shape)
+
+
+def check_input_names(signature: Signature, given: Iterable[str]) -> None:
+    """Refuse missing and unknown inputs, naming what the signature wants."""
+    names = set(given)
+    wanted = signature.inputs.keys()
+    if names == wanted:
+        return
+    extra, missing = sorted(names - wanted), sorted(wanted - names)
+    if len(names) > len(wanted) or (len(names) < len(wanted) and not signature.defaults):
+        raise invalid_argument(
+            f"input size does not match signature: {len(names)}!={len(wanted)} "
+            f"len({{{','.join(sorted(names))}}}) != len({{{','.join(sorted(wanted))}}}). "
+            f"Sent extra: {{{','.join(extra)}}}. "
+            f"Missing but required: {{{','.join(missing)}}}. {signature.expected}"
+        )
+    absent = [alias for alias in missing if alias not in signature.defaults]
+    if absent or extra:
+        alias = absent[0] if absent else extra[0]
+        feed = signature.inputs[alias].tensor if absent else "none"
+        raise invalid_argument(
+            f"Signature input alias: {alias}(feed name: {feed}) not found in request and no "
+            "default value provided. Inputs expected to be in the request "
+            f"{{{','.join(sorted(wanted))}}}, or default input alias set: "
+            f"{{{','.join(sorted(signature.defaults))}}}. {signature.expected}"
+        )
+
+
+def chosen_outputs(signature: Signature, output_filter: Iterable[str]) -> tuple[str, ...]:
+    """The outputs to compute: those named, or all."""
+    chosen: list[str] = []
+    for alias in output_filter:
+        if alias not in signature.outputs:
+            raise invalid_argument(
+                f"output tensor alias not found in signature: {alias} Outputs expected to be in "
+                f"the set {{{','.join(signature.outputs)}}}."
+            )
+        if alias in chosen:
+            raise invalid_argument(f"duplicate output tensor alias: {alias}")
+        chosen.append(alias)
+    return tuple(sorted(chosen)) or tuple(signature.outputs)

@@ -1,0 +1,189 @@
+"""Serving a version's model.tflite with the interpreter instead of a SavedModel."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from flatbuffers import flexbuffers
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.lite.python import schema_py_generated
+
+from serving.codec import tensors
+from serving.errors import Code, ServingError, deadline_exceeded
+from serving.models import signatures
+from serving.models.loader import LoadOptions, Servable
+from serving.models.signatures import Signature, Slot
+
+SEPARATOR = "\0"
+STORED_SIGNATURES = b"signature_defs_metadata"
+
+
+def load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
+    """Load a TFLite model: its own signatures, or one default signature of all its tensors."""
+    runner = TFLiteRunner(path, options.tflite_interpreters)
+    return Servable(name, version, runner.signatures, runner)
+
+
+class TFLiteRunner:
+    """A fixed number of interpreters, each running one request at a time."""
+
+    def __init__(self, path: str, count: int) -> None:
+        with open(path, "rb") as file:
+            self._content = file.read()
+        first = self._interpreter()
+        self.signatures = _signatures(first, self._content)
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._free.put(first)
+        for _ in range(max(1, count) - 1):
+            self._free.put(self._interpreter())
+
+    def _interpreter(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            interpreter = Interpreter(model_content=self._content)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ServingError(
+                Code.INVALID_ARGUMENT, f"cannot load model.tflite: {error}"
+            ) from None
+        return interpreter
+
+    def run(
+        self,
+        feeds: tuple[str, ...],
+        arrays: Sequence[np.ndarray],
+        fetches: tuple[str, ...],
+        deadline: float | None = None,
+    ) -> list[Any]:
+        """Feed tensors by name, run the whole graph (or one signature's), fetch by name."""
+        interpreter = self._taken(deadline)
+        try:
+            return _invoke(interpreter, feeds, arrays, fetches)
+        except (ValueError, RuntimeError) as error:
+            raise ServingError(Code.INVALID_ARGUMENT, str(error)) from None
+        finally:
+            self._free.put(interpreter)
+
+    def _taken(self, deadline: float | None) -> Any:
+        try:
+            timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
+            return self._free.get(timeout=timeout)
+        except queue.Empty:
+            raise deadline_exceeded("Timed out waiting for a free interpreter") from None
+
+    def close(self) -> None:
+        """Let the interpreters go."""
+        while not self._free.empty():
+            self._free.get()
+
+
+def _signatures(interpreter: Any, content: bytes) -> dict[str, Signature]:
+    """The signatures of a model: its own, those stored beside it, or one of all its tensors."""
+    listed = interpreter.get_signature_list()
+    table = {key: _own(interpreter, key) for key in listed}
+    if not table:
+        inputs, outputs = _tensors(interpreter)
+        stored = _stored_definitions(content)
+        table = {key: _stored(key, stored[key], inputs, outputs) for key in stored}
+        if not table:
+            table[signatures.DEFAULT] = _signature(signatures.DEFAULT, inputs, outputs)
+    if signatures.DEFAULT not in table and len(table) == 1:
+        (key,) = table
+        table[signatures.DEFAULT] = table[key]
+    return table
+
+
+def _own(interpreter: Any, key: str) -> Signature:
+    """A signature that the interpreter runs by name: its tensors are told apart by KEY\\0ALIAS."""
+    runner = interpreter.get_signature_runner(key)
+    found = _signature(key, runner.get_input_details(), runner.get_output_details())
+
+    def by_key(slots: Mapping[str, Slot]) -> dict[str, Slot]:
+        return {a: replace(slot, tensor=f"{key}{SEPARATOR}{a}") for a, slot in slots.items()}
+
+    return replace(found, inputs=by_key(found.inputs), outputs=by_key(found.outputs))
+
+
+def _tensors(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Input and output details by the tensors' names."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return {_plain(d["name"]): d for d in inputs}, {_plain(d["name"]): d for d in outputs}
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix(":0")
+
+
+def _stored_definitions(content: bytes) -> dict[str, Any]:
+    """SignatureDefs that TensorFlow's older tools keep in a metadata buffer of the model."""
+    model = schema_py_generated.Model.GetRootAsModel(content, 0)
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        if entry.Name() == STORED_SIGNATURES:
+            data = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+            table = flexbuffers.GetRoot(data).AsMap
+            return {
+                key: meta_graph_pb2.SignatureDef.FromString(table[key].AsStringBytes)
+                for key in (item.AsKey for item in table.Keys)
+            }
+    return {}
+
+
+def _stored(key: str, definition: Any, inputs: Any, outputs: Any) -> Signature:
+    """A stored SignatureDef, its tensors checked against the model's and named as there."""
+    found = signatures.from_definition(key, definition)
+
+    def checked(slots: Mapping[str, Slot], details: Mapping[str, Any]) -> dict[str, Slot]:
+        named = {alias: replace(s, tensor=_plain(s.tensor)) for alias, s in slots.items()}
+        for slot in named.values():
+            if slot.tensor not in details:
+                raise ServingError(
+                    Code.INVALID_ARGUMENT,
+                    f"signature {key} names tensor {slot.tensor}, which is not among the "
+                    f"model's: {', '.join(details)}",
+                )
+        return named
+
+    return replace(
+        found, inputs=checked(found.inputs, inputs), outputs=checked(found.outputs, outputs)
+    )
+
+
+def _signature(key: str, inputs: Any, outputs: Any) -> Signature:
+    definition = meta_graph_pb2.SignatureDef(method_name=signatures.PREDICT_METHOD)
+    for details, infos in ((inputs, definition.inputs), (outputs, definition.outputs)):
+        for alias, detail in details.items():
+            infos[alias].name = _plain(detail["name"])
+            infos[alias].dtype = _dtype(detail["dtype"])
+            for size in detail["shape_signature"]:
+                infos[alias].tensor_shape.dim.add(size=int(size))
+    return signatures.from_definition(key, definition)
+
+
+def _dtype(kind: Any) -> int:
+    if kind in (np.bytes_, np.object_, np.str_):
+        return tensors.DT_STRING
+    return tensors.ENUMS[np.dtype(kind)]
+
+
+def _invoke(interpreter: Any, feeds: Any, arrays: Any, fetches: Any) -> list[Any]:
+    key, has_signature, _ = fetches[0].partition(SEPARATOR) if fetches else ("", "", "")
+    if has_signature:
+        runner = interpreter.get_signature_runner(key)
+        named = {f.partition(SEPARATOR)[2]: a for f, a in zip(feeds, arrays, strict=True)}
+        outputs = runner(**named)
+        return [np.copy(outputs[fetch.partition(SEPARATOR)[2]]) for fetch in fetches]
+    inputs, outputs = _tensors(interpreter)
+    for feed, array in zip(feeds, arrays, strict=True):
+        interpreter.resize_tensor_input(inputs[feed]["index"], array.shape)
+    interpreter.allocate_tensors()
+    for feed, array in zip(feeds, arrays, strict=True):
+        interpreter.set_tensor(inputs[feed]["index"], array)
+    interpreter.invoke()
+    return [interpreter.get_tensor(outputs[fetch]["index"]) for fetch in fetches]

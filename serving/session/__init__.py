@@ -1,0 +1,1 @@
+"""Running a loaded graph: sessions, threads, batch functions, limits."""

@@ -1,0 +1,1 @@
+"""From finished runs to presets, cards and tables of results."""

@@ -1,0 +1,93 @@
+"""`zoo train` for models that are not fitted by gradient: n-grams, and mixtures of trained models.
+
+An n-gram model is counted in one pass over the training text. A mixture takes models that are
+there already, `model.models`, presets or directories, and finds their weights on the validation
+text. Either is one row and one preset.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import zoo
+from training.config import RunConfig
+from training.tasks.language_model import make_tokenizer
+from zoo.errors import ZooError
+from zoo.models import InterpolatedLanguageModel, NGramLanguageModel
+from zoo.models.language_model import LanguageModel
+
+COUNTED = ("NGramLanguageModel", "InterpolatedLanguageModel")
+
+
+def train_by_counting(
+    config: RunConfig, data_dir: str | os.PathLike[str] | None, out: Path
+) -> Iterator[dict[str, Any]]:
+    """Count or tune, validate, write the preset; yields its one row."""
+    from training.datasets import load
+
+    corpus = load(config.data.name, data_dir)
+    started = time.perf_counter()
+    if config.model["class"] == "NGramLanguageModel":
+        text = list(corpus.train)[: config.data.limit]
+        model: LanguageModel = counted(config, text)
+    else:
+        text = list(corpus.valid)
+        model = mixed(config, text)
+    seconds = time.perf_counter() - started
+    valid, _ = nats_per_token(model, corpus.valid)
+    perplexity = math.exp(valid) if valid < 700 else math.inf
+    model.save_to_preset(
+        out,
+        info={
+            "description": config.description,
+            "data": config.data.name,
+            "licence": corpus.licence,
+            "metrics": {"valid_perplexity": round(perplexity, 4)} if valid < 700 else {},
+            "train_command": f"zoo train {config.name}",
+        },
+    )
+    loss, tokens = nats_per_token(model, text)
+    yield {
+        "epoch": 1,
+        "loss": loss,
+        "valid_perplexity": perplexity,
+        "tokens_per_second": round(tokens / seconds, 1),
+        "seconds": round(seconds, 1),
+    }
+
+
+def counted(config: RunConfig, sentences: list[str]) -> NGramLanguageModel:
+    """The n-gram model of the training text."""
+    options = {k: v for k, v in config.model.items() if k != "class"}
+    tokenizer = make_tokenizer(config, sentences)
+    return NGramLanguageModel.train(sentences, tokenizer=tokenizer, **options)
+
+
+def mixed(config: RunConfig, sentences: list[str]) -> InterpolatedLanguageModel:
+    """The models of the config with the weights under which the sentences are likeliest."""
+    options = {k: v for k, v in config.model.items() if k != "class"}
+    names = options.pop("models", None)
+    if not isinstance(names, list) or options:
+        raise ZooError(
+            f"model of {config.name}: give `models`, a list of presets or directories, and "
+            f"nothing else; got {config.model!r:.120}"
+        )
+    parts = [zoo.load(str(name)) for name in names]
+    for name, part in zip(names, parts, strict=True):
+        if not isinstance(part, LanguageModel):
+            raise ZooError(f"model.models: {name} is a {type(part).__name__}, no language model")
+    return InterpolatedLanguageModel.tune(parts, sentences)
+
+
+def nats_per_token(model: LanguageModel, sentences: list[str]) -> tuple[float, int]:
+    """Mean negative log-probability of a token, `<eos>` counted, and the number of tokens."""
+    encoded = [model.tokenizer.encode(text) for text in sentences]
+    tokens = sum(len(ids) + 1 for ids in encoded)
+    if not tokens:
+        raise ZooError("the validation text is empty; give at least one sentence")
+    return -float(model.score_ids(encoded).sum()) / tokens, tokens

@@ -1,0 +1,215 @@
+"""The task of translation: the log-likelihood [26] by teacher forcing, judged by BLEU.
+
+Training maximises (1/N) Σ log p_θ(y | x) over pairs [26], with label smoothing ε mixing a uniform
+distribution over the V words into each target (Szegedy et al. 2016, arXiv 1512.00567):
+
+    J = (1 − ε)·(−log p_w) + (ε/V) Σ_v (−log p_v)
+      = −log p_w + ε·(logit_w − (1/V) Σ_v logit_v)
+
+The second form needs no second pass over the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from training.config import RunConfig
+from training.run.progress_bar import tracked
+from training.tasks.language_model import make_tokenizer
+from training.tasks.pair_batches import Batch, EncodedPairs, pair_batches
+from training.tasks.softmax import TrainingSoftmax
+from zoo.errors import ZooError
+from zoo.metrics import bleu, perplexity
+from zoo.models.registry import model_class
+
+EVALUATION_CHUNK = 256  # translated between two ticks of the progress bar
+OPTIONS = {"source_vocabulary_size": None, "valid_pairs": 1_000, "valid_beam": 1}
+
+
+class TranslationTask:
+    """Batches, loss and evaluation of a translation model.
+
+    Args:
+        config: the run. `training.options` may give `source_vocabulary_size` (default: as
+            `data.vocabulary_size`), `valid_pairs` (translated after each epoch, spread over the
+            validation split) and `valid_beam`.
+        corpus: `train`, `valid`, `test` lists of `training.datasets.Pair`.
+    """
+
+    figure = "bleu"
+    lower_is_better = False
+
+    def __init__(self, config: RunConfig, corpus: Any) -> None:
+        self.config = config
+        self.licence = corpus.licence
+        self.options = checked_options(config)
+        train = list(corpus.train)[: config.data.limit]
+        if not train or isinstance(train[0], str):
+            raise ZooError(f"{config.data.name} holds no sentence pairs; a translation needs them")
+        self.valid = evenly(unique_sources(corpus.valid), self.options["valid_pairs"])
+        options = {k: v for k, v in config.model.items() if k != "class"}
+        source_size = self.options["source_vocabulary_size"]
+        source = trained_tokenizer(sized(config, source_size), [pair.source for pair in train])
+        target = trained_tokenizer(config, [pair.target for pair in train])
+        keras.utils.set_random_seed(config.seed)
+        self.model = model_class(config.model["class"])(source, target, **options)
+        self.softmax = TrainingSoftmax(config.training)
+        self.pairs = encoded(self.model, train).within(config.data.max_length)
+
+    def carried(self) -> None:
+        """Sentences carry nothing from batch to batch."""
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The training batches of an epoch; the order follows from seed and epoch alone."""
+        rng = np.random.default_rng([self.config.seed, epoch])
+        return pair_batches(self.pairs, self.config.training.batch_size, rng)
+
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.pairs) // self.config.training.batch_size)
+
+    def loss(self, batch: Any, carried: Any, training: bool) -> tuple[Any, Any, None]:
+        """Summed nats over the target tokens, their number, and no state."""
+        state = self.model.encode(batch["source"], training=training)
+        hidden = self.model.features(state, batch["inputs"], training=training)
+        output, weights = self.model.output_projection, batch["weights"]
+        total = self.softmax.summed_nats(output, hidden, batch["targets"], weights)
+        smoothing = self.config.training.label_smoothing if training else 0.0
+        if smoothing:
+            total = total + smoothing * smoothing_term(output, hidden, batch["targets"], weights)
+        return total, ops.sum(weights), None
+
+    def evaluate(self) -> dict[str, float]:
+        """BLEU and perplexity of the references on the validation pairs."""
+        pairs, beam = self.valid, self.options["valid_beam"]
+        translations = translated(self.model, [pair.source for pair in pairs], beam)
+        nats, tokens, _ = reference_nats(self.model, pairs)
+        result = bleu(translations, references_of(pairs), lowercase=is_lowercase(self.model))
+        return {
+            "bleu": result.score,
+            "chrf": result.chrf,
+            "perplexity": perplexity(nats, tokens),
+            "tokens": tokens,
+        }
+
+
+def checked_options(config: RunConfig) -> dict[str, Any]:
+    """`training.options` with defaults, unknown names refused."""
+    unknown = sorted(set(config.training.options) - set(OPTIONS))
+    if unknown:
+        raise ZooError(f"training.options: unknown {unknown[0]!r}; known are {', '.join(OPTIONS)}")
+    return {**OPTIONS, **config.training.options}
+
+
+def sized(config: RunConfig, vocabulary_size: int | None) -> RunConfig:
+    """The config with another vocabulary size, where one is given."""
+    if vocabulary_size is None:
+        return config
+    return replace(config, data=replace(config.data, vocabulary_size=vocabulary_size))
+
+
+def trained_tokenizer(config: RunConfig, sentences: Iterable[str]) -> Any:
+    """One side's tokenizer; a sentence with several translations counts once."""
+    unique, data = list(dict.fromkeys(sentences)), config.data
+    if data.tokenizer != "subword":
+        return make_tokenizer(config, unique)
+    from zoo.text import SubwordTokenizer
+
+    return SubwordTokenizer.train(
+        unique, size=data.vocabulary_size, min_count=data.min_count, lowercase=data.lowercase
+    )
+
+
+def encoded(model: Any, pairs: Sequence[Any]) -> EncodedPairs:
+    """Pairs as ids, the source in the encoder's order."""
+    rows = tracked(pairs, "encoding", len(pairs))
+    both = [(model.source_row(p.source), model.target_tokenizer.encode(p.target)) for p in rows]
+    return EncodedPairs([source for source, _ in both], [target for _, target in both])
+
+
+def smoothing_term(output: Any, hidden: Any, targets: Any, weights: Any) -> Any:
+    """Σ weight · (logit_w − mean logit) over all tokens, exact, without the vocabulary's logits."""
+    kernel = output.kernel  # [features, vocabulary]
+    columns = ops.take(ops.transpose(kernel), targets, axis=0)  # [batch, time, features]
+    term = ops.sum(hidden * (columns - ops.mean(kernel, axis=1)), axis=-1)
+    if output.bias is not None:
+        bias = ops.cast(output.bias, term.dtype)
+        term = term + ops.take(bias, targets) - ops.mean(bias)
+    return ops.sum(ops.cast(term, "float32") * weights)
+
+
+def unique_sources(pairs: Sequence[Any]) -> list[Any]:
+    """Each source once (its references are all in the pair)."""
+    return list({pair.source: pair for pair in reversed(pairs)}.values())[::-1]
+
+
+def evenly(items: list[Any], count: int) -> list[Any]:
+    """`count` of the items (or all), evenly spaced: a split may be sorted."""
+    chosen = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[i] for i in chosen]
+
+
+def references_of(pairs: Sequence[Any]) -> list[list[str]]:
+    """All known translations of each source."""
+    return [list(pair.references) or [pair.target] for pair in pairs]
+
+
+def is_lowercase(model: Any) -> bool:
+    """Whether the model writes lower case, so that BLEU must not look at case."""
+    return bool(getattr(model.target_tokenizer, "lowercase", False))
+
+
+def translated(model: Any, texts: Sequence[str], beam: int) -> list[str]:
+    """The best translation of each text, without marks of lost words: they are no translation."""
+    starts = range(0, len(texts), EVALUATION_CHUNK)
+    answers: list[str] = []
+    for start in tracked(starts, "translating", len(starts)):
+        chunk = texts[start : start + EVALUATION_CHUNK]
+        found = model.translate(chunk, beam=beam, mark_lost=False)
+        answers += [best[0][0] if best else "" for best in found]
+    return answers
+
+
+def reference_nats(model: Any, pairs: Sequence[Any]) -> tuple[float, int, int]:
+    """−log P of the targets given their sources, their tokens with `<eos>`, and unknown words."""
+    scores = model.score([(pair.source, pair.target) for pair in pairs])
+    return (
+        -sum(score.log_prob for score in scores),
+        sum(score.tokens for score in scores),
+        sum(score.oov for score in scores),
+    )
+
+
+def evaluate_translation(
+    model: Any, pairs: Sequence[Any], beam: int = 5
+) -> Iterator[dict[str, Any]]:
+    """Rows of `zoo evaluate`: BLEU, chrF and the references' perplexity, with what they count."""
+    sources = unique_sources(pairs)
+    translations = translated(model, [pair.source for pair in sources], beam)
+    result = bleu(translations, references_of(sources), lowercase=is_lowercase(model))
+    nats, tokens, unknown = reference_nats(model, pairs)
+    counts = {"tokens": tokens, "oov": unknown}
+    how = f"beam {beam}, length_alpha {model.settings['length_alpha']}, lost words not marked"
+    yield {
+        "metric": "bleu",
+        "value": result.score,
+        **counts,
+        "signature": f"{result.signature}; {how}",
+    }
+    yield {
+        "metric": "chrf",
+        "value": result.chrf,
+        **counts,
+        "signature": f"{result.chrf_signature}; {how}",
+    }
+    yield {
+        "metric": "perplexity",
+        "value": perplexity(nats, tokens),
+        **counts,
+        "signature": "of the targets given their sources; <eos> and <unk> counted",
+    }

@@ -1,0 +1,1 @@
+"""The whole-sequence recurrence under every cell: cell, loop, gradient, compilation."""

@@ -1,0 +1,1 @@
+"""The RNN translation model of section 2.4: encoder, decoder, search."""

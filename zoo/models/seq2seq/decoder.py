@@ -1,0 +1,253 @@
+"""The translation model's decoder, from the base form to attention.
+
+h_t = φ(h_{t-1})                     base form                                            [24]
+h_t = φ(h_{t-1}, c, y_{t-1})         with extension II, c = h_T                           [27]
+h_t = φ(h_{t-1}, c_t, y_{t-1})       with attention, c_t = Σ_j α_tj h_j
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo import layers
+from zoo.layers.recurrence.loop import scan
+from zoo.models.keras_model import word_vectors
+from zoo.models.seq2seq.encoder import Encoder
+from zoo.models.seq2seq.levels import Level, SplitProjection, recurrence_only
+
+Tensor = Any
+
+
+class Decoder(keras.layers.Layer):
+    """The recurrence that writes the target, with what the switches feed it.
+
+    Args:
+        vocabulary_size: target words.
+        settings: the model's settings.
+        encoder: the encoder, whose recurrence is shared unless `separate_weights`.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, settings: dict[str, Any], encoder: Encoder, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.fed, attending = settings["feed_context"], settings["attention"] is not None
+        top = encoder.forward_layer(settings["num_layers"] - 1)
+        word_sizes = [settings["embedding_dim"]] if self.fed else []
+        context_sizes = [encoder.output_size] if self.fed or attending else []
+        self.embedding: Any = None
+        if self.fed:
+            self.embedding = word_vectors(
+                vocabulary_size,
+                settings["embedding_dim"],
+                settings["word_dropout"],
+                settings["word_scale"],
+            )
+            self.embedding.build()
+        self.levels = [
+            self._level(i, settings, encoder, [*word_sizes, *context_sizes])
+            for i in range(settings["num_layers"])
+        ]
+        self.attention: Any = None
+        if attending:
+            self.attention = layers.BahdanauAttention(settings["attention_units"], name="attention")
+            self.attention.build((None, top.output_size), (None, None, encoder.output_size))
+        self.output_size = settings["readout_units"] or top.output_size
+        self.readout: Any = None
+        if settings["readout_units"]:
+            sizes = [top.output_size, *context_sizes, *word_sizes]
+            self.readout = SplitProjection(sizes, self.output_size, use_bias=True, name="readout")
+        self.dropouts = [
+            layers.LockedDropout(settings["dropout"], name=f"dropout_{i}")
+            for i in range(settings["num_layers"] + 1)
+        ]
+        self.built = True
+
+    def _level(self, i: int, settings: dict[str, Any], encoder: Encoder, sizes: list[int]) -> Level:
+        shared = encoder.forward_layer(i)
+        sizes = [encoder.forward_layer(i - 1).output_size] if i else sizes
+        if not settings["separate_weights"]:
+            same_input = i > 0 and not encoder.both
+            return Level(shared, False, sizes, reuse_kernel=same_input, name=f"level_{i}")
+        own = recurrence_only(
+            settings["cell"], settings["units"], name="recurrence", **settings["cell_options"]
+        )
+        return Level(own, True, sizes, name=f"level_{i}")
+
+    # --- the source, once a sentence --------------------------------------------------------
+
+    def source_state(self, outputs: Tensor, context: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """What every step needs of the source, multiplied already by the matrices it meets.
+
+        Σ_j α_tj h_j meets the first level's W and the readout's W^(r): both products are taken of
+        the h_j here, and the sum over j of the products at each step.
+
+        Args:
+            outputs: the encoder's h_j, [batch, source, width].
+            context: c = h_T, [batch, width].
+            mask: [batch, source] bool.
+        """
+        if self.attention is not None:
+            values, keys = self._met(outputs), self.attention.keys(outputs)
+            return {"values": values, "keys": keys, "source_mask": mask}
+        return {"context": self._met(context)} if self.fed else {}
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """Names of the entries of `source_state`."""
+        if self.attention is not None:
+            return ("values", "keys", "source_mask")
+        return ("context",) if self.fed else ()
+
+    def _met(self, x: Tensor) -> Tensor:
+        """x by the matrices of c, side by side: [..., gates * units + readout units]."""
+        first = self.levels[0].projection.part(1 if self.fed else 0, x)
+        if self.readout is None:
+            return first
+        return ops.concatenate([first, self.readout.part(1, x)], axis=-1)
+
+    def _parted(self, met: Tensor) -> tuple[Tensor, Tensor]:
+        """The first level's part and the readout's."""
+        width = self.levels[0].projection.units
+        return met[..., :width], met[..., width:]
+
+    # --- teacher forcing --------------------------------------------------------------------
+
+    def call(self, inputs: Tensor, states: Any, source: Any, training: bool = False) -> Tensor:
+        """What the output layer sees at each step.
+
+        Args:
+            inputs: [batch, time] int32, `<bos>` first: the words before each target.
+            states: the first states, level by level.
+            source: what `source_state` gave.
+
+        Returns:
+            [batch, time, output_size].
+        """
+        y = None
+        if self.embedding is not None:
+            y = self.embedding(inputs, training=training)  # [batch, time, embedding_dim]
+            y = self.dropouts[0](y, training=training)
+        grouped = self._grouped(states)
+        if self.attention is not None:
+            hidden, met = self._attending(inputs, y, grouped, source, training)
+        else:
+            hidden, met = self._unattending(inputs, y, grouped, source, training)
+        return self.dropouts[-1](self._read(hidden, met, y), training=training)
+
+    def _first_input(self, y: Any, met: Any) -> Tensor:
+        """p_t of the first level from y_{t-1} and c; just b without either."""
+        level = self.levels[0]
+        total = level.bias()
+        if y is not None:
+            total = level.projection.part(0, y) + total
+        return total if met is None else met + total
+
+    def _unattending(
+        self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
+    ) -> tuple[Tensor, Any]:
+        """All steps of one level, then of the next; h_t [batch, time, units]."""
+        first = met = None
+        if self.fed:
+            first, met = self._parted(ops.expand_dims(source["context"], 1))
+        projected = self._first_input(y, first)
+        projected = ops.broadcast_to(projected, (*ops.shape(inputs), projected.shape[-1]))
+        hidden = self.levels[0].run(projected, grouped[0], training)
+        for level, state, dropout in zip(
+            self.levels[1:], grouped[1:], self.dropouts[1:-1], strict=True
+        ):
+            hidden = level.run(level.project(dropout(hidden, training=training)), state, training)
+        return hidden, met
+
+    def _attending(
+        self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Step by step, since c_t depends on h_{t-1}; h_t and c_t, [batch, time, .]."""
+        projected = self._first_input(y, None)
+        shape = (*ops.shape(inputs), projected.shape[-1])
+        projected = ops.transpose(ops.broadcast_to(projected, shape), (1, 0, 2))
+        advances = [level.advance(training) for level in self.levels]
+        masks = [self._level_mask(i, s[0], training) for i, s in enumerate(grouped)]
+
+        def body(flat: Any, inputs_t: Any) -> tuple[Any, Any]:
+            before = self._grouped(flat)
+            first, met = self._parted(self._attend(before[-1][0], source))
+            p = inputs_t[0] + first
+            after: list[Tensor] = []
+            for i, (advance, state) in enumerate(zip(advances, before, strict=True)):
+                if i:
+                    p = self.levels[i].project(after[-len(state)] * masks[i])
+                after += advance(p, state)
+            return tuple(after), (after[-len(before[-1])], met)
+
+        flat = tuple(s for state in grouped for s in state)
+        _, (hidden, met) = scan(body, flat, (projected,))
+        return ops.transpose(hidden, (1, 0, 2)), ops.transpose(met, (1, 0, 2))
+
+    def _level_mask(self, i: int, h: Tensor, training: bool) -> Tensor:
+        """Locked dropout of level i's input, [batch, units]."""
+        ones = ops.expand_dims(ops.ones_like(h), 1)
+        return self.dropouts[i](ones, training=training)[:, 0]
+
+    def alignment(self, inputs: Tensor, states: Any, source: Any) -> Tensor:
+        """α of each step of teacher forcing: [batch, time, source]."""
+        grouped = self._grouped(states)
+        y = None if self.embedding is None else self.embedding(inputs)
+        hidden, _ = self._attending(inputs, y, grouped, source, False)
+        queries = ops.concatenate([ops.expand_dims(grouped[-1][0], 1), hidden[:, :-1]], axis=1)
+        mask, keys = source["source_mask"], source["keys"]
+        return self.attention(queries, source["values"], mask, keys)[1]
+
+    # --- one step ---------------------------------------------------------------------------
+
+    def step(self, token_ids: Tensor, states: Any, source: Any) -> tuple[Tensor, list[Tensor]]:
+        """One word in, what the output layer sees out: [rows, output_size], and the new states."""
+        rows = ops.shape(token_ids)[0]
+        y = None if self.embedding is None else self.embedding(token_ids)
+        grouped = self._grouped(states)
+        first = met = None
+        if self.attention is not None:
+            first, met = self._parted(self._attend(grouped[-1][0], source))
+        elif self.fed:
+            first, met = self._parted(repeated(source["context"], rows))
+        projected = self._first_input(y, first)
+        projected = ops.broadcast_to(projected, (rows, projected.shape[-1]))
+        new: list[Tensor] = []
+        for i, (level, state) in enumerate(zip(self.levels, grouped, strict=True)):
+            if i:
+                projected = level.project(new[-len(state)])
+            new += level.advance()(projected, state)
+        return self._read(new[-len(grouped[-1])], met, y), new
+
+    def _attend(self, query: Tensor, source: Any) -> Tensor:
+        """Σ_j α_tj values_j for h_{t-1}; several hypotheses of a row share its source."""
+        values, mask = source["values"], source["source_mask"]
+        rows = ops.shape(values)[0]
+        query = ops.reshape(query, (rows, -1, query.shape[-1]))  # [rows, width, units]
+        met, _ = self.attention(query, values, mask, source["keys"])
+        return ops.reshape(met, (-1, values.shape[-1]))
+
+    def _read(self, hidden: Tensor, met: Any, y: Any) -> Tensor:
+        """h_t itself [25], or tanh(W^(r) [h_t; c_t; y_{t-1}] + b)."""
+        if self.readout is None:
+            return hidden
+        total = self.readout.part(0, hidden) + self.readout.offset()
+        if met is not None:
+            total = total + met
+        return ops.tanh(total if y is None else total + self.readout.part(2, y))
+
+    def _grouped(self, states: Sequence[Tensor]) -> list[list[Tensor]]:
+        """A flat list of states as one list a level."""
+        size = len(self.levels[0].recurrent.state_names)
+        return [list(states[i : i + size]) for i in range(0, len(states), size)]
+
+
+def repeated(x: Tensor, rows: Any) -> Tensor:
+    """[few, features] -> [rows, features], each row several times, next to each other."""
+    few, features = ops.shape(x)[0], x.shape[-1]
+    wide = ops.broadcast_to(ops.expand_dims(x, 1), (few, rows // few, features))
+    return ops.reshape(wide, (-1, features))

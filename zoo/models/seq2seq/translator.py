@@ -1,0 +1,307 @@
+"""From texts to translated texts: batches, search, unknown words, scores, re-ranking.
+
+A translation's score is log P(y | x) / lp(n) (see zoo/decoding/beam.py), the plain log-probability
+of its n tokens, `<eos>` counted, where no length normalisation is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from zoo.backend import as_ids
+from zoo.decoding import Beam, beam_search
+from zoo.errors import ZooError
+from zoo.models.language_model import Score, State, checked_texts, pad
+from zoo.models.seq2seq.unknown_words import with_source_words
+from zoo.text import BOS, EOS, PAD, UNK
+
+BATCH = 32
+BATCH_TOKENS = 8192  # scored at a time: a row of logits is as wide as the vocabulary
+STEPS_MULTIPLE = 16  # lengths are rounded up, so that few graphs are traced
+
+logger = logging.getLogger("zoo")
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A translation as the search found it; `ids` end with `<eos>` unless the limit cut it."""
+
+    ids: tuple[int, ...]
+    score: float
+
+
+class Translator:
+    """What a translation model can do, from `encode`, `step_graph` and two tokenizers."""
+
+    source_tokenizer: Any
+    target_tokenizer: Any
+    settings: dict[str, Any]
+    output_projection: Any
+
+    @property
+    def state_names(self) -> list[str]:
+        """Names of the state entries that each step changes."""
+        raise AttributeError("a translation model names its state entries")
+
+    @property
+    def shared_names(self) -> tuple[str, ...]:
+        """Names of the state entries that no step changes."""
+        raise AttributeError("a translation model names its shared entries")
+
+    compiled_once: Callable[[Hashable, Callable[..., Any]], Callable[..., Any]]
+
+    def encode(self, source_ids: Any, source_mask: Any = None, training: bool = False) -> State:
+        raise TypeError(f"{type(self).__name__} must define encode")
+
+    def step_graph(self, token_ids: Any, state: State, kernel: Any = None) -> tuple[Any, State]:
+        raise TypeError(f"{type(self).__name__} must define step_graph")
+
+    def token_log_probs(self, source_ids: Any, inputs: Any, targets: Any) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} must define token_log_probs")
+
+    # --- texts in, texts out ----------------------------------------------------------------
+
+    def translate(
+        self,
+        texts: Sequence[str],
+        beam: int = 5,
+        n_best: int = 1,
+        length_alpha: float | None = None,
+        rescore: Any = None,
+        rescore_weight: float = 0.3,
+        mark_lost: bool = True,
+    ) -> list[list[tuple[str, float]]]:
+        """The best translations of each text, best first, with their scores.
+
+        Unknown words are never lost: an `<unk>` in a translation becomes the source word that it
+        stands for, and unknown source words that no `<unk>` stands for follow in brackets. Texts
+        of more than `max_source_length` tokens are cut there. An empty text has one translation,
+        the empty text, of score 0. Translations that read the same are listed once, so a list
+        may be shorter than `n_best`.
+
+        Args:
+            texts: the sources.
+            beam: hypotheses kept at a time.
+            n_best: translations a text, at most `beam`.
+            length_alpha: length normalisation; None is the model's own.
+            rescore: a language model of the target language that re-ranks the search's `beam`
+                best: score = (log P(y | x) + rescore_weight · log P(y)) / lp(n).
+            rescore_weight: weight of the language model.
+            mark_lost: list the unknown source words that no `<unk>` stands for, in brackets. They
+                are for a reader; BLEU is measured without.
+
+        Example:
+            >>> import zoo
+            >>> words = zoo.text.WordTokenizer.train(["a b c"])
+            >>> mt = zoo.models.Seq2Seq(words, words, units=4, embedding_dim=4)
+            >>> mt.translate([""])
+            [[('', 0.0)]]
+        """
+        texts = checked_texts(texts)
+        alpha = self.settings["length_alpha"] if length_alpha is None else length_alpha
+        Beam(beam, n_best, alpha)  # refuses what is out of range
+        listed = beam if rescore is not None else n_best
+        answers = []
+        for text, found in zip(texts, self.search(texts, beam, listed, alpha), strict=True):
+            readable = self.readable(text, [h.ids for h in found], mark_lost)
+            pairs = list(zip(readable, found, strict=True))
+            scored = [(translation, h.score) for translation, h in pairs]
+            if rescore is not None:
+                scored = rescored(pairs, rescore, rescore_weight, alpha)
+            answers.append(unique(scored)[:n_best])
+        return answers
+
+    def score(self, pairs: Iterable[tuple[str, str]]) -> list[Score]:
+        """log P(target | source) of each pair of texts, `<eos>` counted.
+
+        Example:
+            >>> import zoo
+            >>> words = zoo.text.WordTokenizer.train(["a b c"])
+            >>> mt = zoo.models.Seq2Seq(words, words, units=4, embedding_dim=4)
+            >>> mt.score([("a b", "c")])[0].tokens
+            2
+        """
+        checked = [checked_texts(pair) for pair in pairs]
+        if any(len(pair) != 2 for pair in checked):
+            raise ZooError("score takes pairs: (source, target), ...")
+        targets = [self.target_tokenizer.encode(target) for _, target in checked]
+        log_probs = self.score_ids([source for source, _ in checked], targets)
+        return [
+            Score(float(log_prob), len(ids) + 1, self.target_tokenizer.count_unknown(ids))
+            for ids, log_prob in zip(targets, log_probs, strict=True)
+        ]
+
+    def score_ids(self, texts: Sequence[str], targets: Sequence[Sequence[int]]) -> np.ndarray:
+        """log P of target ids (without `<bos>` and `<eos>`) given source texts; [pairs]."""
+        sources = [self.source_row(text) for text in texts]
+        totals = np.zeros(len(sources))
+        for rows in token_batches([len(s) + len(t) for s, t in zip(sources, targets, strict=True)]):
+            inputs, lengths = pad([[BOS, *targets[i]] for i in rows])
+            wanted, _ = pad([[*targets[i], EOS] for i in rows])
+            source_ids, _ = pad([sources[i] for i in rows])
+            log_probs = self.token_log_probs(source_ids, inputs, wanted).astype(np.float64)
+            counted = np.arange(inputs.shape[1]) < lengths[:, None]
+            totals[rows] = np.where(counted, log_probs, 0.0).sum(axis=1)
+        return totals
+
+    def search(
+        self, texts: Sequence[str], beam: int, n_best: int, length_alpha: float
+    ) -> list[list[Hypothesis]]:
+        """The search's `n_best` hypotheses for each text, as ids."""
+        sources = [self.source_row(text) for text in texts]
+        found: list[list[Hypothesis]] = [[] for _ in texts]
+        order = sorted(range(len(texts)), key=lambda i: len(sources[i]))
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            source_ids, _ = pad([sources[i] for i in rows])
+            ids, scores = self.search_ids(source_ids, beam, n_best, length_alpha)
+            for i, best, values in zip(rows, ids, scores, strict=True):
+                found[i] = [
+                    Hypothesis(tuple(int(w) for w in row if w != PAD), float(value))
+                    for row, value in zip(best, values, strict=True)
+                    if np.isfinite(value)
+                ]
+        return found
+
+    def search_ids(
+        self, source_ids: np.ndarray, beam: int, n_best: int, length_alpha: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`search_graph` compiled: ids [batch, n_best, time], scores [batch, n_best] as arrays."""
+        longest = int(self.target_limits(source_ids).max(initial=1))
+        steps = min(-(-longest // STEPS_MULTIPLE) * STEPS_MULTIPLE, self._max_target_length)
+        search = partial(
+            self.search_graph, beam=beam, n_best=n_best, length_alpha=length_alpha, steps=steps
+        )
+        key = ("search", beam, n_best, length_alpha, steps)
+        ids, scores = self.compiled_once(key, search)(as_ids(source_ids))
+        return ops.convert_to_numpy(ids), ops.convert_to_numpy(scores)
+
+    # --- on tensors -------------------------------------------------------------------------
+
+    def search_graph(
+        self, source_ids: Any, beam: int, n_best: int, length_alpha: float, steps: int
+    ) -> tuple[Any, Any]:
+        """Beam search on tensors: ids [batch, n_best, steps] and scores [batch, n_best].
+
+        Args:
+            source_ids: [batch, source] int32 as `source_rows` makes them.
+            beam, n_best, length_alpha: as in `zoo.decoding.beam_search`.
+            steps: target tokens at most.
+        """
+        state = self.encode(source_ids)
+        first_ids = ops.full((ops.shape(source_ids)[0],), BOS, dtype="int32")
+        # Tied to word vectors, the matrix is their transpose: taken once, not at every step.
+        step = partial(self.step_graph, kernel=self.output_projection.kernel)
+        return beam_search(
+            step,
+            {name: state[name] for name in self.state_names},
+            first_ids,
+            beam,
+            steps,
+            n_best,
+            length_alpha,
+            max_lengths=self.target_limits(source_ids),
+            shared={name: state[name] for name in self.shared_names},
+        )
+
+    def target_limits(self, source_ids: Any) -> Any:
+        """How long a translation may be, `<eos>` counted: 2 · words + 10; nothing for no words."""
+        if isinstance(source_ids, np.ndarray):
+            words = (source_ids != PAD).sum(axis=1) - 1
+            return np.where(words > 0, np.minimum(2 * words + 10, self._max_target_length), 0)
+        words = ops.sum(ops.cast(ops.not_equal(source_ids, PAD), "int32"), axis=1) - 1
+        limits = ops.minimum(2 * words + 10, self._max_target_length)
+        return ops.where(words > 0, limits, 0)
+
+    @property
+    def _max_target_length(self) -> int:
+        return int(self.settings["max_target_length"])
+
+    # --- sources and readable targets -------------------------------------------------------
+
+    def source_tokens(self, text: str) -> list[str]:
+        """A source's tokens in the order in which the encoder reads them, cut to the limit."""
+        return self._in_order(self.source_tokenizer.tokenize(text), text)
+
+    def source_row(self, text: str) -> list[int]:
+        """A source's ids in the order in which the encoder reads them, `<eos>` last."""
+        return [*self._in_order(self.source_tokenizer.encode(text), text), EOS]
+
+    def source_rows(self, texts: Sequence[str]) -> np.ndarray:
+        """Sources as `encode` takes them: [batch, source] int32, right-padded."""
+        return pad([self.source_row(text) for text in texts])[0]
+
+    def _in_order(self, tokens: list[Any], text: str) -> list[Any]:
+        limit = self.settings["max_source_length"]
+        if len(tokens) > limit:
+            logger.warning("%.40r...: only the first %d of %d tokens", text, limit, len(tokens))
+        tokens = tokens[:limit]
+        return tokens[::-1] if self.settings["reverse_source"] else tokens
+
+    def readable(
+        self, text: str, translations: Sequence[Sequence[int]], mark_lost: bool = True
+    ) -> list[str]:
+        """Translations given as ids in words, with the source's unknown words in their places."""
+        texts = [self.target_tokenizer.decode(ids) for ids in translations]
+        row = self.source_row(text)
+        if UNK not in row and not any(UNK in ids for ids in translations):
+            return texts
+        attention = self.alignment(row, translations) if any(map(len, translations)) else None
+        backwards = self.settings["reverse_source"]
+        return [
+            with_source_words(
+                translation,
+                self.source_tokens(text),
+                [i == UNK for i in row[:-1]],
+                None if attention is None else attention[k][np.array(ids) == UNK],
+                backwards,
+                mark_lost,
+            )
+            for k, (translation, ids) in enumerate(zip(texts, translations, strict=True))
+        ]
+
+    def alignment(
+        self, source_row: Sequence[int], translations: Sequence[Sequence[int]]
+    ) -> list[np.ndarray] | None:
+        """Attention of each target token over the source: [tokens, source] a translation."""
+        return None
+
+
+def unique(scored: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Texts by falling score, each once."""
+    best: dict[str, float] = {}
+    for text, score in sorted(scored, key=lambda pair: -pair[1]):
+        best.setdefault(text, score)
+    return list(best.items())
+
+
+def rescored(
+    pairs: Sequence[tuple[str, Hypothesis]], language_model: Any, weight: float, alpha: float
+) -> list[tuple[str, float]]:
+    """The translations with a language model's opinion in their scores."""
+    if not pairs:
+        return []
+    opinions = language_model.score([text for text, _ in pairs])
+    return [
+        (text, h.score + weight * opinion.log_prob / ((5 + len(h.ids)) / 6) ** alpha)
+        for (text, h), opinion in zip(pairs, opinions, strict=True)
+    ]
+
+
+def token_batches(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Places of like-sized items together, `BATCH_TOKENS` a batch after padding (or one item)."""
+    batch: list[int] = []
+    for i in sorted(range(len(sizes)), key=lambda i: sizes[i]):
+        if batch and sizes[i] * (len(batch) + 1) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch

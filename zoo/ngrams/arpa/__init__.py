@@ -1,0 +1,1 @@
+"""ARPA files: their form, reading and writing."""

@@ -1,0 +1,1 @@
+"""Quick look-ups in n-gram tables."""

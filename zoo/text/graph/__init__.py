@@ -1,0 +1,1 @@
+"""The tokenizers in core TensorFlow operations, for SavedModels."""

@@ -1,0 +1,89 @@
+"""Words and punctuation to ids and back, the same in Python and in a TensorFlow graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from zoo.errors import ZooError
+from zoo.text import segmentation
+from zoo.text.detokenization import join_tokens
+from zoo.text.tokenizer import Tokenizer
+from zoo.text.vocabulary import most_frequent
+
+if TYPE_CHECKING:
+    from zoo.text.graph.words import GraphTokenizer
+
+SPLITS = ("words", "whitespace")
+
+
+class WordTokenizer(Tokenizer):
+    """A vocabulary of words and the rules that cut text into them.
+
+    Args:
+        vocabulary: the words by id; `<pad> <unk> <bos> <eos>` first.
+        lowercase: whether text is read in lower case.
+        split: "words" (see zoo.text.segmentation) or "whitespace" for tokenised corpora.
+
+    Raises:
+        ZooError: the vocabulary lacks the control tokens, has a word twice, or `split` is unknown.
+
+    Example:
+        >>> tokenizer = WordTokenizer.train(["The cat isn't small."])
+        >>> tokenizer.tokenize("The cat isn't big!")
+        ['the', 'cat', "isn't", 'big', '!']
+        >>> tokenizer.decode(tokenizer.encode("Isn't the cat small."))
+        "isn't the cat small."
+    """
+
+    def __init__(
+        self, vocabulary: Sequence[str], lowercase: bool = True, split: str = "words"
+    ) -> None:
+        if split not in SPLITS:
+            raise ZooError(f"split={split!r}: use 'words' or 'whitespace'")
+        super().__init__(vocabulary, lowercase)
+        self.split = split
+
+    @classmethod
+    def train(
+        cls,
+        sentences: Iterable[str],
+        size: int | None = None,
+        min_count: int = 1,
+        lowercase: bool = True,
+        split: str = "words",
+    ) -> Self:
+        """A tokenizer with the commonest words of a corpus.
+
+        Args:
+            sentences: the corpus.
+            size: vocabulary entries, the four control tokens included; None for all words.
+            min_count: rarer words are left out.
+            lowercase, split: as in the constructor.
+        """
+        cutter = cls(most_frequent(Counter(), None, 1), lowercase, split)
+        counts: Counter[str] = Counter()
+        for sentence in sentences:
+            counts.update(cutter.tokenize(sentence))
+        return cls(most_frequent(counts, size, min_count), lowercase, split)
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a text, known or not."""
+        if self.split == "whitespace":
+            folded = segmentation.fold(text, True) if self.lowercase else text
+            return segmentation.split_whitespace(folded)
+        return segmentation.split_words(segmentation.fold(text, self.lowercase))
+
+    def detokenize(self, tokens: Sequence[str]) -> str:
+        """Tokens as running text; tokenised corpora stay as they are."""
+        return " ".join(tokens) if self.split == "whitespace" else join_tokens(tokens)
+
+    def _make_graph(self) -> GraphTokenizer:
+        from zoo.text.graph.words import GraphTokenizer
+
+        return GraphTokenizer(self.vocabulary, self.lowercase, self.split)
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings besides the vocabulary."""
+        return {"lowercase": self.lowercase, "split": self.split}
