@@ -78,3 +78,10 @@ def _jitted_without_side_effects(function: Callable[..., Any]) -> Callable[..., 
             return function(*arguments)
 
     return jax.jit(pure)
+
+
+def gradient_is_recorded() -> bool:
+    """Whether a `tf.GradientTape` is recording this call; TensorFlow has no public way to ask."""
+    from tensorflow.python.eager import record
+
+    return bool(record.could_possibly_record())

@@ -13,7 +13,7 @@ from typing import Any
 
 from training.publishing.results import minutes, table, with_table
 from training.publishing.run_records import read_records
-from zoo.text.vocabulary import write_atomically
+from zoo.io import write_atomically
 
 PAGE = Path(__file__).parents[2] / "docs" / "translation.md"
 MARKS = ("<!-- ablation: python -m training.ablation --write -->", "<!-- /ablation -->")

@@ -18,8 +18,8 @@ import zoo
 from training.publishing.plot import plot
 from training.publishing.run_records import read_records, record, training_seconds
 from zoo.errors import ZooError
+from zoo.io import write_atomically
 from zoo.presets.store import shipped_presets
-from zoo.text.vocabulary import write_atomically
 
 MARKS = ("<!-- presets: python -m training.results --write -->", "<!-- /presets -->")
 ROOT = Path(__file__).parents[2]

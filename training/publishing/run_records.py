@@ -12,8 +12,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from zoo.io import write_atomically
 from zoo.processors import usable_cores
-from zoo.text.vocabulary import write_atomically
 
 LOGS = Path(__file__).parents[1] / "logs"
 RECORDS = Path(__file__).parents[1] / "records"

@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.io import replaced_directory
 
 FORMAT = 1
 CONFIG_FILE = "config.json"
@@ -147,27 +145,3 @@ def refuse_foreign_target(target: Path) -> None:
         raise ZooError(f"{target} is a file; give a directory to save to")
     if target.is_dir() and any(target.iterdir()) and not (target / CONFIG_FILE).exists():
         raise ZooError(f"{target} holds other files; give a new directory or an old preset's")
-
-
-@contextmanager
-def replaced_directory(target: Path) -> Iterator[Path]:
-    """A temporary directory that takes the place of `target` when the block ends without error."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-        _swap(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _swap(temporary: Path, target: Path) -> None:
-    """Rename `temporary` to `target`; a directory cannot be renamed over a full one."""
-    if not target.exists():
-        os.rename(temporary, target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    os.rename(target, old / target.name)
-    os.rename(temporary, target)
-    shutil.rmtree(old, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from zoo.errors import ZooError
+from zoo.io import write_atomically
 from zoo.text.vocabulary import (
     BOS,
     EOS,
@@ -17,7 +18,6 @@ from zoo.text.vocabulary import (
     VOCABULARY_FILE,
     checked,
     read_vocabulary,
-    write_atomically,
     write_vocabulary,
 )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.io import write_atomically
 
 PAD, UNK, BOS, EOS = range(4)
 CONTROL_TOKENS = ("<pad>", "<unk>", "<bos>", "<eos>")
@@ -67,13 +67,6 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
     if not text.endswith("\n"):
         raise ZooError(f"{path} is cut off in its last line; save the tokenizer again")
     return checked(text[:-1].split("\n"), str(path))
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write text beside `path` and rename it there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(text.encode("utf-8"))
-    os.replace(temporary, path)
 
 
 def write_vocabulary(path: Path, vocabulary: Sequence[str]) -> None:

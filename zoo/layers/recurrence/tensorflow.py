@@ -14,18 +14,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# TensorFlow has no public way to ask whether a tape is recording.
-from tensorflow.python.eager import record
-
+from zoo.backend import gradient_is_recorded
 from zoo.layers.recurrence import loop as common
 from zoo.layers.recurrence.loop import Cell, State, Weights
 
 Tensor = Any
-
-
-def gradient_is_recorded() -> bool:
-    """Whether a `tf.GradientTape` is recording this call."""
-    return record.could_possibly_record()
 
 
 def can_compile(projected: Tensor) -> bool:

@@ -272,7 +272,7 @@ def _block_bounds(rows: Tensor, block_rows: int | None) -> list[tuple[Any, Any]]
 def _gradient_is_taken() -> bool:
     if keras.backend.backend() != "tensorflow":
         return True
-    from zoo.layers.recurrence.tensorflow import gradient_is_recorded
+    from zoo.backend import gradient_is_recorded
 
     return gradient_is_recorded()
 

@@ -1,0 +1,94 @@
+"""Writing files and folders so that nobody ever reads half of one, and where to cache them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import platformdirs
+
+CACHE_VARIABLE = "ZOO_CACHE"
+
+
+@contextmanager
+def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path beside `path`; what is written there takes its place if the block ends without error.
+
+    Example:
+        >>> with replaced_file("/tmp/zoo_example.txt") as temporary:
+        ...     _ = temporary.write_text("all or nothing")
+    """
+    target = Path(path)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(_mode_of(target))
+        os.replace(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a whole file, or leave what was there."""
+    with replaced_file(path) as temporary:
+        data = content.encode("utf-8") if isinstance(content, str) else content
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def replaced_directory(target: Path) -> Iterator[Path]:
+    """A temporary directory that takes the place of `target` when the block ends without error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        _swap(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def cache_folder() -> Path:
+    """Where downloads and exports are kept: $ZOO_CACHE, else the user's, else a temporary one."""
+    if os.environ.get(CACHE_VARIABLE):
+        return Path(os.environ[CACHE_VARIABLE])
+    folder = Path(platformdirs.user_cache_dir("recurrent-zoo", appauthor=False))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return _temporary_cache()
+    return folder if os.access(folder, os.W_OK) else _temporary_cache()
+
+
+def _temporary_cache() -> Path:
+    user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
+    return Path(tempfile.gettempdir()) / f"recurrent-zoo{user}"
+
+
+def _mode_of(target: Path) -> int:
+    """The permissions of the file that is replaced; else what a new file gets."""
+    with suppress(FileNotFoundError):
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _swap(temporary: Path, target: Path) -> None:
+    """Rename `temporary` to `target`; a directory cannot be renamed over a full one."""
+    if not target.exists():
+        os.rename(temporary, target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    os.rename(target, old / target.name)
+    os.rename(temporary, target)
+    shutil.rmtree(old, ignore_errors=True)
