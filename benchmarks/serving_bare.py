@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import serving_baselines
+from benchmarks import serving_common
 
 Run = Callable[[list[str]], Any]
 
@@ -19,7 +19,7 @@ def signature(base_path: str) -> Iterator[Run]:
     """As `tf.saved_model.load` gives it; a run ends with the values as arrays."""
     import tensorflow as tf
 
-    function = serving_baselines.load(base_path)
+    function = serving_common.load(base_path)
 
     def run(texts: list[str]) -> Any:
         return [value.numpy() for value in function(text=tf.constant(texts)).values()]
@@ -34,7 +34,7 @@ def session(base_path: str) -> Iterator[Run]:
     from serving.options import parse
 
     options = loader.load_options(parse([]), None)
-    servable = loader.load("bare", 1, serving_baselines.newest(base_path), options)
+    servable = loader.load("bare", 1, serving_common.newest(base_path), options)
     default = servable.signatures["serving_default"]
     fetches = default.fetches(default.outputs)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import litserve
 
-from benchmarks.serving_baselines import answer, load
+from benchmarks.serving_common import answer, load
 
 BATCH_SECONDS = 0.002
 

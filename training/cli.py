@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import zoo
@@ -32,7 +33,15 @@ def evaluate(options: argparse.Namespace) -> Rows:
 
 
 def gradients(options: argparse.Namespace) -> Rows:
-    """The gradient-flow report of a config's or a preset's model."""
-    from training.diagnostics.report import report
+    """The gradient-flow report of a config's or a preset's model, or an experiment's results."""
+    from training.diagnostics.report import is_preset, report
+    from training.experiments.config import read_experiment
+    from training.experiments.report import run_experiment
 
-    yield from report(options.model, data_dir=options.data_dir, out=options.out)
+    named = options.model
+    folder = Path(options.out or Path("runs") / f"{Path(named).stem}.gradients")
+    experiment = None if is_preset(named) else read_experiment(named)
+    if experiment is not None:
+        yield from run_experiment(experiment, folder)
+    else:
+        yield from report(named, options.data_dir, folder)

@@ -13,14 +13,13 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from training.datasets.corpus import Corpus, Pair
+from training.datasets.corpus import SPLITS, Corpus, Pair
 from training.datasets.readers import read_source
 from training.datasets.sources import SOURCES, Source
 from zoo.errors import ZooError
+from zoo.io import cache_folder, write_atomically
 
 LINES_A_RECORD = 1_000
-CACHE = Path(os.environ.get("ZOO_CACHE", Path.home() / ".cache" / "recurrent-zoo"))
-SPLITS = ("train", "valid", "test")
 
 
 class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -77,7 +76,7 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
 
 def download(source: Source, dl_manager: tfds.download.DownloadManager) -> Path:
     """The corpus's files from their public address, laid out as in a data folder."""
-    folder = CACHE / "data"
+    folder = cache_folder() / "data"
     for file in source.files:
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,10 +85,10 @@ def download(source: Source, dl_manager: tfds.download.DownloadManager) -> Path:
             lines = (archive / "deu.txt").read_text(encoding="utf-8").splitlines()
             english = dict.fromkeys(line.split("\t")[0] for line in lines)
             kept = english if file.endswith("eng.txt") else lines
-            target.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            write_atomically(target, "".join(f"{line}\n" for line in kept))
         else:
             fetched = Path(str(dl_manager.download(source.url + Path(file).name)))
-            target.write_bytes(fetched.read_bytes())
+            write_atomically(target, fetched.read_bytes())
     return folder
 
 
@@ -120,7 +119,7 @@ def prepared(
     name: str, data_dir: str | None = None, manual_dir: str | os.PathLike[str] | None = None
 ) -> Corpus:
     """A corpus through its TFDS builder, prepared (and downloaded) if it is not yet."""
-    builder = BUILDERS[name](data_dir=data_dir or str(CACHE / "tfds"))
+    builder = BUILDERS[name](data_dir=data_dir or str(cache_folder() / "tfds"))
     config = tfds.download.DownloadConfig(
         manual_dir=str(manual_dir) if manual_dir else None, try_download_gcs=False
     )

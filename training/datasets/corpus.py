@@ -10,6 +10,7 @@ from typing import Any
 from training.datasets import splits
 from training.datasets.sources import Source
 
+SPLITS = ("train", "valid", "test")
 TATOEBA_HELD_OUT = 5_000  # sentences in each of valid and test
 TATOEBA_PAIRS_HELD_OUT = 4_000  # English sentences in each of valid and test
 
@@ -25,7 +26,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Three splits of sentences (str) or of `Pair`s, and what must be said of them.
+    """Three splits of sentences (str) or of `Pair`s, and their licence and attribution.
 
     `is_stream`: running text, whose state is carried from line to line, or single sentences.
     """
@@ -85,7 +86,7 @@ def pairs_corpus(
     return Corpus(source.name, train, valid, test, source.licence, source.attribution)
 
 
-def turned(corpus: Corpus, name: str) -> Corpus:
+def reverse(corpus: Corpus, name: str) -> Corpus:
     """The other direction of a translation corpus, split alike."""
     sources_of: dict[str, list[str]] = defaultdict(list)
     for part in (corpus.train, corpus.valid, corpus.test):

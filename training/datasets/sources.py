@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Source:
-    """A corpus: its files below the data folder, and what must be said of it."""
+    """A corpus: its files below the data folder, its licence and attribution."""
 
     name: str
     description: str

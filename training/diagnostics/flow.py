@@ -19,7 +19,6 @@ import numpy as np
 
 from training.diagnostics.gradients import memory_length, norms_from_last, trajectory
 from training.diagnostics.recording import recorded_calls
-from training.run.clipping import clipped_share
 from zoo.errors import ZooError
 from zoo.layers import Recurrent
 
@@ -191,3 +190,11 @@ class GradientFlow(keras.callbacks.Callback):
             if share is not None:
                 tf.summary.scalar("gradient_flow/clipped_share", share)
         self.writer.flush()
+
+
+def clipped_share(optimizer: keras.optimizers.Optimizer) -> float | None:
+    """The share of all steps so far at which Algorithm 1 acted; None where it is not counted."""
+    counted = getattr(optimizer, "clipped_steps", None)
+    if counted is None:
+        return None
+    return float(counted) / max(float(optimizer.iterations), 1.0)

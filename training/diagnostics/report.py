@@ -16,8 +16,8 @@ from training.diagnostics import gradients as g
 from training.diagnostics import plots
 from training.diagnostics.flow import Flow, verdict
 from training.diagnostics.recording import Recorded, recorded_calls
-from training.experiments.config import ExperimentConfig, read_experiment
-from training.run.progress_bar import tracked
+from training.tasks.progress_bar import tracked
+from training.tasks.registry import make_task
 from zoo.errors import ZooError
 from zoo.models import BidirectionalLanguageModel, RecurrentLanguageModel, Seq2Seq
 from zoo.presets.store import list_presets
@@ -38,33 +38,28 @@ PROBE_TEXT = (
 )
 
 
-def report(
-    model: str, data_dir: str | os.PathLike[str] | None = None, out: str | None = None
-) -> Rows:
+def report(model: str, data_dir: str | os.PathLike[str] | None, folder: Path) -> Rows:
     """Rows of results, and a last one that names the pictures.
 
     Args:
-        model: a run's config, an experiment's config, a preset's name or a preset directory.
+        model: a run's config, a preset's name or a preset directory.
         data_dir: the corpora's folder, for a config that needs one.
-        out: folder for the pictures; `runs/NAME.gradients` unless given.
+        folder: where the pictures go.
 
     Raises:
         ZooError: the model has no recurrence, or the config is bad.
     """
-    folder = Path(out) if out else Path("runs") / f"{Path(model).stem}.gradients"
-    is_preset = model in list_presets() or Path(model).is_dir()
-    experiment = None if is_preset else read_experiment(model)
-    if experiment is not None:
-        yield from run_experiment(experiment, folder)
-        return
-    subject = zoo.load(model) if is_preset else configured_model(model, data_dir)
+    subject = zoo.load(model) if is_preset(model) else configured_model(model, data_dir)
     yield from model_report(subject, folder)
 
 
-def configured_model(config: str, data_dir: Any) -> Any:
-    """The model of a run's config with its first weights."""
-    from training.tasks.registry import make_task
+def is_preset(model: str) -> bool:
+    """Whether this names a preset or a preset directory, not a config."""
+    return model in list_presets() or Path(model).is_dir()
 
+
+def configured_model(config: str, data_dir: str | os.PathLike[str] | None) -> Any:
+    """The model of a run's config with its first weights."""
     return make_task(read_run_config(config), data_dir).model
 
 
@@ -205,45 +200,3 @@ def _translation_loss(model: Any) -> Any:
     hidden = model.features(state, target[:, :-1])
     weights = np.ones(target[:, 1:].shape, "float32")
     return model.summed_cross_entropy(hidden, target[:, 1:], weights)
-
-
-def run_experiment(config: ExperimentConfig, folder: Path) -> Rows:
-    """The rows of an experiment and its picture."""
-    from training.experiments.memory import run_adding, run_story
-
-    if config.experiment == "story":
-        rows = []
-        for row in run_story(config):
-            rows.append(row)
-            yield row
-        recalls = {row["network"]: row["recall"] for row in rows}
-        norms = {row["network"]: row["norms"] for row in rows}
-        pictures = [
-            plots.recall_over_distance(recalls, rows[0]["chance"], folder / "story_recall.png"),
-            plots.norms_over_distance(norms, {}, folder / "story_norms.png"),
-        ]
-        yield {"pictures": [str(path) for path in pictures]}
-    elif config.experiment == "adding":
-        yield from run_adding(config)
-    else:
-        yield from surface_rows(config, folder)
-
-
-def surface_rows(config: ExperimentConfig, folder: Path) -> Rows:
-    """Both descents of figure 5 as a row each, and the picture."""
-    from training.experiments.error_surface import descend
-
-    start = (config.start[0], config.start[1])
-    plain = descend(start, config.learning_rate, config.steps)
-    clipped = descend(start, config.learning_rate, config.steps, config.clip_norm)
-    for name, path in (("plain", plain), ("Algorithm 1", clipped)):
-        yield {
-            "descent": name,
-            "largest_gradient": float(f"{path.norms.max():.4g}"),
-            "longest_step": float(f"{path.longest_step:.4g}"),
-            "clipped_steps": path.clipped,
-            "error_at_start": float(f"{path.errors[0]:.4g}"),
-            "error_at_end": float(f"{path.errors[-1]:.4g}"),
-        }
-    picture = plots.error_surface(plain, clipped, folder / "error_surface.png")
-    yield {"pictures": [str(picture)]}

@@ -10,14 +10,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from training.diagnostics.flow import clipped_share
 from training.diagnostics.gradients import by_distance, jacobian_norms, step_jacobians, trajectory
 from training.diagnostics.recording import recorded_calls
 from training.experiments.adding import ALWAYS_ONE, adding_batch
 from training.experiments.config import ExperimentConfig, Network
 from training.experiments.networks import BIDIRECTIONAL, adding_network, story_network
 from training.experiments.stories import DISTANCE_ZERO, Stories, StoryTeller
-from training.run.clipping import clipped_share
-from training.run.progress_bar import tracked
+from training.tasks.progress_bar import tracked
 from zoo.errors import ZooError
 
 TEST_STORIES = 500

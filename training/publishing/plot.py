@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import zoo
-from training.diagnostics.plots import new_figure, saved
+from training.diagnostics.plots import new_figure, write_png
 from training.publishing.run_records import read_records
 
 Points = dict[str, tuple[float, float]]  # million parameters and test perplexity by name
@@ -40,4 +40,4 @@ def plot(data: str, path: Path) -> Path:
     )
     axes.margins(x=0.2, y=0.1)
     axes.grid(alpha=0.3)
-    return saved(figure, path)
+    return write_png(figure, path)

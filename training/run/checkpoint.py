@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.io import replaced_file
 
 Arrays = dict[str, np.ndarray]
 
@@ -41,12 +42,10 @@ def save_checkpoint(path: Path, trainer: keras.Model, progress: dict[str, Any]) 
     }
     text = np.frombuffer(json.dumps(progress).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".writing")
-    with temporary.open("wb") as file:
+    with replaced_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, progress=text, **arrays)
         file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+        os.fsync(file.fileno())  # a checkpoint survives a crash of the machine too
 
 
 def load_checkpoint(path: Path, trainer: keras.Model) -> dict[str, Any]:

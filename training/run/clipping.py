@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
 
@@ -48,11 +47,3 @@ def largest_entry(gradients: list[Any]) -> Any:
 
 def _dense(gradients: list[Any]) -> list[Any]:
     return [ops.convert_to_tensor(g, sparse=False) for g in gradients if g is not None]
-
-
-def clipped_share(optimizer: keras.optimizers.Optimizer) -> float | None:
-    """The share of all steps so far at which Algorithm 1 acted; None where it is not counted."""
-    counted = getattr(optimizer, "clipped_steps", None)
-    if counted is None:
-        return None
-    return float(counted) / max(float(optimizer.iterations), 1.0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
+
+from zoo.io import replaced_file
 
 
 class RunLog:
@@ -24,12 +25,13 @@ class RunLog:
     def add(self, row: dict[str, Any]) -> None:
         """Record an epoch's row (keys as `zoo train --json` prints them)."""
         self.rows.append({key: str(value) for key, value in row.items()})
-        temporary = self.path.with_suffix(".writing")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with (
+            replaced_file(self.path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, fieldnames=list(row))
             writer.writeheader()
             writer.writerows(self.rows)
-        os.replace(temporary, self.path)
         self._to_tensorboard(row)
 
     def _to_tensorboard(self, row: dict[str, Any]) -> None:

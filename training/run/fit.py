@@ -23,10 +23,10 @@ from training.diagnostics.flow import GradientFlow, longest_rows
 from training.run.averaging import WeightAverage
 from training.run.checkpoint import load_checkpoint, save_checkpoint
 from training.run.epoch_log import RunLog
-from training.run.progress_bar import tracked
 from training.run.schedule import Progress, after_epoch, averaging_due, learning_rate_at
 from training.run.trainer import Trainer, compile_trainer
 from training.tasks.counts import COUNTED, train_by_counting
+from training.tasks.progress_bar import tracked
 from training.tasks.registry import make_task
 from zoo.errors import ZooError
 

@@ -79,7 +79,7 @@ def learning_rate_at(progress: Progress, config: TrainingConfig, steps_per_epoch
         ZooError: `config.schedule` is not one of SCHEDULES.
     """
     if config.schedule not in SCHEDULES:
-        raise ZooError(f"training.run.schedule={config.schedule!r}: use {' or '.join(SCHEDULES)}")
+        raise ZooError(f"training.schedule={config.schedule!r}: use {' or '.join(SCHEDULES)}")
     if progress.steps < config.warmup_steps:
         return progress.learning_rate * (progress.steps + 1) / config.warmup_steps
     if config.schedule == "plateau":

@@ -58,7 +58,7 @@ class Trainer(keras.Model):
                 dtype=value.dtype,
                 trainable=False,
                 name=name,
-                initializer=keras.initializers.Constant(0) if not value.any() else "zeros",
+                initializer="zeros",
             )
             for name, value in (carried or {}).items()
         }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from training import datasets
 from training.config import RunConfig
 from training.tasks.language_model import make_tokenizer
 from zoo.errors import ZooError
@@ -28,9 +29,7 @@ def train_by_counting(
     config: RunConfig, data_dir: str | os.PathLike[str] | None, out: Path
 ) -> Iterator[dict[str, Any]]:
     """Count or tune, validate, write the preset; yields its one row."""
-    from training.datasets import load
-
-    corpus = load(config.data.name, data_dir)
+    corpus = datasets.load(config.data.name, data_dir)
     started = time.perf_counter()
     if config.model["class"] == "NGramLanguageModel":
         text = list(corpus.train)[: config.data.limit]

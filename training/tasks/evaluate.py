@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from training.run.progress_bar import tracked
 from training.tasks.batches import encode_stream, sentence_batches
+from training.tasks.progress_bar import tracked
 from zoo.errors import ZooError
 from zoo.models.language_model import LanguageModel
 from zoo.text.vocabulary import CONTROL_TOKENS

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from training import datasets
 from training.config import RunConfig
 from training.tasks.softmax import TrainingSoftmax
 from zoo.errors import ZooError
@@ -58,13 +59,11 @@ TASKS: dict[str, Callable[[RunConfig, Any], Task]] = {
 
 def make_task(config: RunConfig, data_dir: str | os.PathLike[str] | None) -> Task:
     """The task of a config, with its corpus loaded and its model built."""
-    from training.datasets import load
-
     name = config.model["class"]
     if name not in TASKS:
         raise ZooError(f"model.class={name!r} is not trained by gradient; use {', '.join(TASKS)}")
     keras.utils.set_random_seed(config.seed)
-    corpus = load(config.data.name, data_dir)
+    corpus = datasets.load(config.data.name, data_dir)
     for part in ("train", "valid"):
         if not getattr(corpus, part):
             raise ZooError(f"data {corpus.name!r}: the {part} text is empty; give sentences")

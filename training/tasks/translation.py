@@ -20,9 +20,9 @@ import numpy as np
 from keras import ops
 
 from training.config import RunConfig
-from training.run.progress_bar import tracked
 from training.tasks.language_model import make_tokenizer
 from training.tasks.pair_batches import Batch, EncodedPairs, pair_batches
+from training.tasks.progress_bar import tracked
 from training.tasks.softmax import TrainingSoftmax
 from zoo.errors import ZooError
 from zoo.metrics import bleu, perplexity

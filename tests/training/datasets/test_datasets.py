@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.corpus import all_sentences, english, write_data_folder
 from training.datasets import SOURCES, load
-from training.datasets.readers import TURNED
+from training.datasets.load import REVERSED
 from training.datasets.splits import shuffled, split
 from zoo.errors import ZooError
 
@@ -18,7 +18,7 @@ def data_dir(tmp_path_factory):
     return write_data_folder(tmp_path_factory.mktemp("data"))
 
 
-@pytest.mark.parametrize("name", [*SOURCES, *TURNED])
+@pytest.mark.parametrize("name", [*SOURCES, *REVERSED])
 def test_each_corpus_has_three_disjoint_splits(name, data_dir):
     corpus = load(name, data_dir)
     parts = [corpus.train, corpus.valid, corpus.test]

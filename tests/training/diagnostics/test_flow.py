@@ -10,8 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.diagnostics.flow import GradientFlow, measure, verdict
-from training.run.clipping import clipped_share
+from training.diagnostics.flow import GradientFlow, clipped_share, measure, verdict
 from training.run.optimizers import SGD, AdamW, OnePassAdam
 from zoo import layers
 from zoo.errors import ZooError

@@ -70,5 +70,5 @@ def test_cosine_falls_from_the_warm_up_to_zero_and_never_decays():
 
 
 def test_an_unknown_schedule_is_refused():
-    with pytest.raises(ZooError, match="training.run.schedule='linear': use plateau or cosine"):
+    with pytest.raises(ZooError, match="training.schedule='linear': use plateau or cosine"):
         learning_rate_at(Progress(1.0), TrainingConfig(schedule="linear"))

@@ -1,0 +1,43 @@
+"""A corpus by its name or from files of one's own: read from a data folder, or downloaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from training.datasets.corpus import SPLITS, Corpus, reverse
+from training.datasets.readers import own_corpus, read_source
+from training.datasets.sources import SOURCES
+from zoo.errors import ZooError
+
+REVERSED = {"tatoeba_en_de": "tatoeba_de_en", "multi30k_en_de": "multi30k_de_en"}
+
+
+def load(name_or_path: str, data_dir: str | os.PathLike[str] | None = None) -> Corpus:
+    """A corpus by name from the data folder, or from files of one's own.
+
+    Args:
+        name_or_path: `tatoeba_en`, `ptb`, `wikitext2`, `tatoeba_de_en`, `tatoeba_en_de`,
+            `multi30k_de_en`, `multi30k_en_de`; or a UTF-8 file with one sentence a line
+            (translation: source TAB target), which then is all three splits; or a folder with
+            `train.txt`, `valid.txt` and `test.txt`.
+        data_dir: the folder with the corpora; None downloads through TensorFlow Datasets.
+
+    Raises:
+        ZooError: unknown name, missing file, or a file that is not UTF-8 text.
+    """
+    if name_or_path in REVERSED:
+        return reverse(load(REVERSED[name_or_path], data_dir), name_or_path)
+    path = Path(name_or_path)
+    if name_or_path in SOURCES:
+        if data_dir is None:
+            from training.datasets.builders import prepared
+
+            return prepared(name_or_path)
+        return read_source(SOURCES[name_or_path], Path(data_dir))
+    if path.is_dir():
+        return own_corpus(name_or_path, [path / f"{part}.txt" for part in SPLITS])
+    if path.is_file():
+        return own_corpus(name_or_path, [path] * 3)
+    known = ", ".join((*SOURCES, *REVERSED))
+    raise ZooError(f"no data set or file {name_or_path!r}; data sets are {known}")
