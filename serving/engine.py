@@ -19,7 +19,7 @@ from serving.inference import predict as inference
 from serving.inference import tf_examples
 from serving.lifecycle.core import Core
 from serving.lifecycle.manager import Entry
-from serving.models.loader import Servable
+from serving.models.servable import Servable
 from serving.monitoring.metrics import Metrics
 from serving.monitoring.request_log import Record, RequestLog
 

@@ -16,42 +16,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from serving.errors import Code, ServingError
+from serving.session.limits import Limits
 
 NOW, LATER = -math.inf, math.inf
 # A batch that is only part full waits this many usual runs for the one that is running.
 PATIENCE = 2.0
 REMEMBER = 0.7
 FULL = "The batch scheduling queue to which this task was submitted is full"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Rows in a batch, seconds that it waits for company, batches that may run and wait.
-
-    `lanes` of them are meant to run side by side; more only where one takes unusually long.
-    """
-
-    rows: int
-    timeout: float
-    threads: int
-    queue: int
-    lanes: int = 1
-
-    @classmethod
-    def of(cls, parameters: Any, lanes: int = 1) -> Limits:
-        """From BatchingParameters with their defaults filled in."""
-        threads = parameters.num_batch_threads.value
-        return cls(
-            parameters.max_batch_size.value,
-            parameters.batch_timeout_micros.value / 1e6,
-            threads,
-            parameters.max_enqueued_batches.value,
-            min(lanes, threads),
-        )
 
 
 class Policy:
@@ -97,7 +71,7 @@ class Policy:
     @property
     def share(self) -> int:
         """How many requests a lane gets of those that there are."""
-        return -(-max(self._expected, self._inside) // self._limits.lanes)
+        return -(-max(self._expected, self._inside) // self._limits.parallel_batches)
 
     def due(self) -> float:
         """The time at which the next batch starts, as far as is known now."""
@@ -108,7 +82,7 @@ class Policy:
             return NOW
         if self.running >= limits.threads:
             return LATER
-        if self.running >= limits.lanes:
+        if self.running >= limits.parallel_batches:
             return self._first + limits.timeout + PATIENCE * self._usual
         being_answered = self._inside - self.waiting
         if self.waiting >= min(self._expected - being_answered, self.share):

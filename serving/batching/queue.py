@@ -53,7 +53,7 @@ class Gatherer:
             raise
 
     def _gathering(self, job: Job, loop: asyncio.AbstractEventLoop) -> Gathering:
-        kinds: dict[Any, Gathering] = job.runner.gatherings
+        kinds: dict[Any, Gathering] = job.runner.queues
         key = (self, job.key)  # another event loop's jobs wait for batches of their own
         gathering = kinds.get(key)
         if gathering is None:

@@ -12,7 +12,7 @@ import numpy as np
 from serving.codec import tensors
 from serving.engine import Call, Engine, Visit
 from serving.errors import Code, ServingError, deadline_exceeded, from_exception
-from serving.models.loader import Servable
+from serving.models.servable import Servable
 from serving.models.signatures import Signature
 from serving.session.batch_function import inner_shapes
 from serving.session.program import TIMED_OUT, GraphRunner
@@ -132,9 +132,9 @@ def _together(jobs: list[Job], alone: bool) -> list[list[Any]]:
     runner: GraphRunner = first.runner
     feeds, fetches, _ = first.key
     if len(jobs) == 1:
-        return [runner.run_gathered(feeds, first.arrays, fetches, first.deadline, alone)]
+        return [runner.run_batch(feeds, first.arrays, fetches, first.deadline, alone)]
     arrays = [np.concatenate(column) for column in zip(*(j.arrays for j in jobs), strict=True)]
-    values = runner.run_gathered(feeds, arrays, fetches, _last_deadline(jobs), False)
+    values = runner.run_batch(feeds, arrays, fetches, _last_deadline(jobs), False)
     return _shares([tensors.as_array(value) for value in values], [job.rows for job in jobs])
 
 

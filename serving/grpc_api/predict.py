@@ -18,7 +18,7 @@ from serving.errors import invalid_argument
 from serving.grpc_api.methods import Method
 from serving.inference import predict as inference
 from serving.models import signatures
-from serving.models.loader import Servable
+from serving.models.servable import Servable
 
 LARGEST_ELEMENTS = 4 << 10
 

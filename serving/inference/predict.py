@@ -11,7 +11,7 @@ import numpy as np
 from serving.codec import tensors, wire
 from serving.errors import Code, ServingError, failed_precondition
 from serving.models import signatures
-from serving.models.loader import Servable
+from serving.models.servable import Servable
 from serving.models.signatures import Signature
 
 METHODS = (

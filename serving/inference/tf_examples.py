@@ -12,7 +12,7 @@ from tensorflow_serving.apis import classification_pb2, inference_pb2, regressio
 from serving.codec import tensors
 from serving.errors import Code, ServingError, failed_precondition, invalid_argument
 from serving.models import signatures
-from serving.models.loader import Servable
+from serving.models.servable import Servable
 from serving.models.signatures import CLASSIFY_METHOD, REGRESS_METHOD, Signature
 
 INPUTS, CLASSES, SCORES, OUTPUTS = "inputs", "classes", "scores", "outputs"

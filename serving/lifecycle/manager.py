@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
-from serving.models.loader import Servable
+from serving.models.servable import Servable
 
 log = logging.getLogger("serving.lifecycle.manager")
 MOST_ENDED = 200

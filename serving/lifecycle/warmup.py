@@ -15,7 +15,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from serving.errors import Code, ServingError, from_exception, invalid_argument
 from serving.inference import predict as inference
 from serving.inference import tf_examples
-from serving.models.loader import Servable
+from serving.models.servable import Servable
 from serving.monitoring.metrics import Metrics
 
 log = logging.getLogger("serving.lifecycle.warmup")

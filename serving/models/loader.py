@@ -3,73 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib.util
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.saved_model import loader_impl
+from tensorflow_serving.config import platform_config_pb2
 
 from serving.codec import protos
 from serving.config.files import read_text_proto, with_batching_defaults
 from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
 from serving.models import signatures
-from serving.models.signatures import Signature
+from serving.models.servable import LoadOptions, Servable
 from serving.options import Flags
-from serving.session.parallelism import lanes, session_config
+from serving.session.parallelism import parallel_batches, session_config
 from serving.session.program import GraphRunner
+from serving.session.tf_private import SavedModelLoader
 
 log = logging.getLogger("serving.models.loader")
 PER_MODEL_BATCHING = "batching_params.pbtxt"
 TFLITE_FILE = "model.tflite"
 EXTRA_OPS = ("tensorflow_text", "tensorflow_decision_forests")
-
-
-class Runner(Protocol):
-    """What runs a signature: a TensorFlow session or TFLite interpreters."""
-
-    def run(
-        self,
-        feeds: tuple[str, ...],
-        arrays: Sequence[np.ndarray],
-        fetches: tuple[str, ...],
-        deadline: float | None = None,
-    ) -> list[Any]: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass
-class Servable:
-    """A loaded version: its signatures and what runs them."""
-
-    name: str
-    version: int
-    signatures: Mapping[str, Signature]
-    runner: Runner
-
-    def close(self) -> None:
-        """Free the model's memory; no request may be running."""
-        self.runner.close()
-        gc.collect()
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """How to load versions; the same for all models of a server."""
-
-    tags: tuple[str, ...]
-    session: Any
-    batching: Any | None
-    per_model_batching: bool
-    prefer_tflite: bool
-    tflite_interpreters: int
 
 
 def load_options(flags: Flags, batching: Any | None) -> LoadOptions:
@@ -90,8 +47,6 @@ def load_options(flags: Flags, batching: Any | None) -> LoadOptions:
 
 def _platform_session(flags: Flags) -> tuple[Any, Any | None]:
     """The sessions' ConfigProto, and a platform config file's settings if there is one."""
-    from tensorflow_serving.config import platform_config_pb2
-
     session, legacy = config_pb2.ConfigProto(), None
     if flags.platform_config_file:
         table = read_text_proto(flags.platform_config_file, platform_config_pb2.PlatformConfigMap())
@@ -149,13 +104,13 @@ def load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
 
 
 def _load_saved_model(name: str, version: int, path: str, options: LoadOptions) -> Servable:
-    session, meta_graph, side_by_side = _restore_with_extra_ops(path, options)
+    session, meta_graph, parallel = _restore_with_extra_ops(path, options)
     table = {
         key: signatures.from_definition(key, definition)
         for key, definition in meta_graph.signature_def.items()
     }
     batching = _batching_of(path, options)
-    runner = GraphRunner(session, batching, f"{name}_{version}", side_by_side)
+    runner = GraphRunner(session, batching, f"{name}_{version}", parallel)
     return Servable(name, version, table, runner)
 
 
@@ -184,7 +139,7 @@ def _import_extra_ops() -> bool:
 
 def _restore(path: str, options: LoadOptions) -> tuple[Any, Any, int]:
     """A session, its graph's description, and how many runs keep all cores busy."""
-    saved = loader_impl.SavedModelLoader(path)
+    saved = SavedModelLoader(path)
     tags = list(options.tags)
     config = session_config(options.session, saved.get_meta_graph_def_from_tags(tags), path)
     graph = tf.Graph()
@@ -195,7 +150,7 @@ def _restore(path: str, options: LoadOptions) -> tuple[Any, Any, int]:
         except BaseException:
             session.close()
             raise
-    return session, meta_graph, lanes(config)
+    return session, meta_graph, parallel_batches(config)
 
 
 @contextlib.contextmanager

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated
 from flatbuffers import flexbuffers
 from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow.lite.python import schema_py_generated
 
 from serving.codec import tensors
 from serving.errors import Code, ServingError, deadline_exceeded
 from serving.models import signatures
-from serving.models.loader import LoadOptions, Servable
+from serving.models.servable import LoadOptions, Servable
 from serving.models.signatures import Signature, Slot
 
 SEPARATOR = "\0"
@@ -78,7 +78,7 @@ class TFLiteRunner:
             raise deadline_exceeded("Timed out waiting for a free interpreter") from None
 
     def close(self) -> None:
-        """Let the interpreters go."""
+        """Free the interpreters."""
         while not self._free.empty():
             self._free.get()
 

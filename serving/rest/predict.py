@@ -10,7 +10,7 @@ from serving.engine import Call, Engine
 from serving.errors import invalid_argument
 from serving.inference import predict as inference
 from serving.models import signatures
-from serving.models.loader import Servable
+from serving.models.servable import Servable
 from serving.rest import json_input, json_output
 
 

@@ -1,8 +1,8 @@
 """Batching requests inside TensorFlow's own scheduler, for any loaded graph.
 
 The part of the graph that depends on a signature's inputs is copied into a function, and a
-BatchFunction operation around it gathers the inputs of concurrent session calls, runs the
-function once in C++ threads, and hands each caller its rows. What the function needs from
+BatchFunction operation around it joins the inputs of concurrent session calls, runs the function
+once in C++ threads, and gives each caller its rows. What the function needs from
 outside (variables, tables, reads of reference variables) is captured.
 
 Requests whose inputs differ in any dimension but the first are batched apart, so no row is ever
@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.ops import gen_batch_ops
 
 from serving.config import files as config
 from serving.errors import failed_precondition, invalid_argument
+from serving.session.tf_private import batch_function, is_reference
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -32,17 +32,18 @@ def inner_shapes(arrays: Sequence[np.ndarray]) -> Shapes:
     return tuple(array.shape[1:] for array in arrays)
 
 
-class Company:
-    """Tells requests that come alone from requests that have company to be batched with.
+class LoneRequestDetector:
+    """Tells requests that come alone from those that run beside others.
 
     A lone request would only wait for the batch to time out, so it is better run at once.
     """
 
-    def __init__(self, linger_seconds: float = 0.2) -> None:
-        self._linger = linger_seconds
+    def __init__(self, quiet_seconds: float = 0.2) -> None:
+        """`quiet_seconds`: how long there must have been no two requests at once."""
+        self._quiet_seconds = quiet_seconds
         self._lock = threading.Lock()
         self._running = 0
-        self._seen = -math.inf
+        self._last_concurrent = -math.inf
 
     def __enter__(self) -> bool:
         """Count a request in; True when it is alone and was so for a while."""
@@ -50,8 +51,8 @@ class Company:
         with self._lock:
             self._running += 1
             if self._running > 1:
-                self._seen = now
-            return now - self._seen > self._linger
+                self._last_concurrent = now
+            return now - self._last_concurrent > self._quiet_seconds
 
     def __exit__(self, *details: object) -> None:
         with self._lock:
@@ -61,7 +62,7 @@ class Company:
 class Batcher:
     """Adds batched versions of (feeds, fetches) pairs to a graph."""
 
-    def __init__(self, graph: Any, parameters: Any, name: str) -> None:
+    def __init__(self, graph: tf.Graph, parameters: Any, name: str) -> None:
         self._graph = graph
         self._parameters = parameters
         self._name = name
@@ -92,11 +93,11 @@ class Batcher:
         feeds: tuple[str, ...],
         fetches: tuple[str, ...],
         shapes: Shapes,
-        gathered: bool = False,
+        prebatched: bool = False,
     ) -> tuple[list[str], list[str]]:
         """The names to feed and to fetch instead; call with the graph as default graph.
 
-        Rows that were `gathered` before have done their waiting: their batch starts at once.
+        Rows that were `prebatched` have done their waiting: their batch starts at once.
         """
         unique = list(dict.fromkeys(fetches))
         specs = [
@@ -105,22 +106,27 @@ class Batcher:
         ]
         inputs = [tf.compat.v1.placeholder(s.dtype, s.shape, "batch_in") for s in specs]
         function = self._function(feeds, unique, specs)
-        outputs = self._batch_op(function, inputs, gathered)
+        outputs = self._batch_op(function, inputs, prebatched)
         by_fetch = dict(zip(unique, outputs, strict=True))
         return [t.name for t in inputs], [by_fetch[fetch].name for fetch in fetches]
 
-    def _batch_op(self, function: Any, inputs: list[Any], gathered: bool) -> Any:
+    def _batch_op(
+        self,
+        function: tf.types.experimental.ConcreteFunction,
+        inputs: list[tf.Tensor],
+        prebatched: bool,
+    ) -> list[tf.Tensor]:
         p = self._parameters
         # The operations of one shared name have one scheduler, with one timeout.
-        scheduler = "gathered" if gathered else "batcher"
+        scheduler = "prebatched" if prebatched else "batcher"
         self._made += 1
-        return gen_batch_ops.batch_function(
+        outputs: list[tf.Tensor] = batch_function(
             in_tensors=inputs,
             captured_tensors=function.captured_inputs,
             f=function,
             num_batch_threads=p.num_batch_threads.value,
             max_batch_size=self._largest,
-            batch_timeout_micros=0 if gathered else p.batch_timeout_micros.value,
+            batch_timeout_micros=0 if prebatched else p.batch_timeout_micros.value,
             max_enqueued_batches=p.max_enqueued_batches.value,
             allowed_batch_sizes=self._sizes(),
             enable_large_batch_splitting=self._splits,
@@ -129,6 +135,7 @@ class Batcher:
             batching_queue=f"{self._name}_{self._made}",
             Tout=[output.dtype for output in function.outputs],
         )
+        return outputs
 
     def _sizes(self) -> list[int]:
         """Sizes to pad up to. Splitting is told its limit by them: then every size up to it."""
@@ -137,12 +144,14 @@ class Batcher:
             return list(range(1, config.execution_batch_size(self._parameters) + 1))
         return sizes
 
-    def _function(self, feeds: Sequence[str], fetches: list[str], specs: list[Any]) -> Any:
+    def _function(
+        self, feeds: Sequence[str], fetches: list[str], specs: list[tf.TensorSpec]
+    ) -> tf.types.experimental.ConcreteFunction:
         body, outside = self._cut(feeds, fetches)
         used = {name for node in body.node for name in node.input}
 
         @tf.function(autograph=False)
-        def batch_body(*rows: Any) -> list[Any]:
+        def batch_body(*rows: tf.Tensor) -> list[tf.Tensor]:
             inner = tf.compat.v1.get_default_graph()
             replaced = dict(zip(feeds, rows, strict=True))
             for name, tensor in outside.items():
@@ -154,9 +163,11 @@ class Batcher:
 
         return batch_body.get_concrete_function(*specs)
 
-    def _cut(self, feeds: Sequence[str], fetches: list[str]) -> tuple[Any, dict[str, Any]]:
+    def _cut(
+        self, feeds: Sequence[str], fetches: list[str]
+    ) -> tuple[tf.compat.v1.GraphDef, dict[str, tf.Tensor]]:
         """The operations between feeds and fetches, and the tensors that enter from outside."""
-        outside: dict[str, Any] = {}
+        outside: dict[str, tf.Tensor] = {}
         inside: set[str] = set()
         fed = {feed.partition(":")[0] for feed in feeds}
         todo = []
@@ -179,7 +190,7 @@ class Batcher:
                     todo.append(tensor.op)
         return self._subgraph(inside), outside
 
-    def _subgraph(self, names: set[str]) -> Any:
+    def _subgraph(self, names: set[str]) -> tf.compat.v1.GraphDef:
         whole = self._graph.as_graph_def()
         part = tf.compat.v1.GraphDef(versions=whole.versions)
         part.library.CopyFrom(whole.library)
@@ -197,10 +208,10 @@ def _node_input(tensor: str) -> str:
     return tensor.removesuffix(":0")
 
 
-def _stays_outside(tensor: Any) -> bool:
+def _stays_outside(tensor: tf.Tensor) -> bool:
     """Handles of variables and tables, and reference variables, cannot live in a function."""
-    return tensor.dtype == tf.resource or tensor.dtype._is_ref_dtype
+    return tensor.dtype == tf.resource or is_reference(tensor)
 
 
-def _without_reference(tensor: Any) -> Any:
-    return tf.identity(tensor) if tensor.dtype._is_ref_dtype else tensor
+def _without_reference(tensor: tf.Tensor) -> tf.Tensor:
+    return tf.identity(tensor) if is_reference(tensor) else tensor

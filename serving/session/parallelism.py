@@ -51,7 +51,7 @@ def _operations(graph: Any) -> set[str]:
     return {node.op for part in nodes for node in part}
 
 
-def lanes(config: Any) -> int:
+def parallel_batches(config: Any) -> int:
     """How many runs keep all cores busy."""
     cores = usable_cores()
     return max(1, cores // (config.intra_op_parallelism_threads or cores))

@@ -1,4 +1,4 @@
-"""When gathered batches start: the policy on a clock of its own."""
+"""When batches start: the policy on a clock of its own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from serving.batching.policy import Gathering, Limits
+from serving.batching.policy import Gathering
 from serving.codec import protos
 from serving.config.files import with_batching_defaults
 from serving.errors import ServingError
+from serving.session.limits import Limits
 
 WAIT = 0.01
 
@@ -53,13 +54,15 @@ class Request:
 class Model:
     """A gathering whose batches run until they are ended."""
 
-    def __init__(self, rows: int = 32, threads: int = 2, queue: int = 4, lanes: int = 1) -> None:
+    def __init__(
+        self, rows: int = 32, threads: int = 2, queue: int = 4, parallel_batches: int = 1
+    ) -> None:
         self.clock = Clock()
         self.sizes: list[int] = []
         self.alone: list[bool] = []
         self.running: list[list[Request]] = []
         self._gathering = Gathering(
-            self.clock, Limits(rows, WAIT, threads, queue, lanes), self._start
+            self.clock, Limits(rows, WAIT, threads, queue, parallel_batches), self._start
         )
 
     def _start(self, gathering, batch, alone) -> None:
@@ -160,9 +163,9 @@ def test_two_halves_become_one_batch():
     assert model.sizes == [16, 32]
 
 
-def two_lanes(clients: int) -> Model:
-    """Closed-loop clients of a model with two lanes, after a while."""
-    model = Model(lanes=2)
+def two_parallel_batches(clients: int) -> Model:
+    """Closed-loop clients of a model whose batches run two at a time, after a while."""
+    model = Model(parallel_batches=2)
     model.ask(clients)
     for _ in range(12):
         done = len(model.running[0])
@@ -173,8 +176,8 @@ def two_lanes(clients: int) -> Model:
 
 
 @pytest.mark.parametrize("clients", [2, 8, 31, 32])
-def test_lanes_share_the_requests(clients):
-    model = two_lanes(clients)
+def test_parallel_batches_share_the_requests(clients):
+    model = two_parallel_batches(clients)
     assert len(model.running) == 2
     for _ in range(4):
         done = len(model.running[0])
@@ -184,8 +187,8 @@ def test_lanes_share_the_requests(clients):
     assert len(model.sizes) == 4
 
 
-def test_a_lane_that_is_free_waits_for_those_it_has_answered():
-    model = two_lanes(8)
+def test_a_free_model_waits_for_those_it_has_answered():
+    model = two_parallel_batches(8)
     model.end()
     model.ask(3)
     assert model.sizes == []
@@ -197,8 +200,8 @@ def test_a_lane_that_is_free_waits_for_those_it_has_answered():
     assert model.sizes == [4, 3]
 
 
-def test_a_lone_request_needs_one_lane():
-    model = Model(lanes=2)
+def test_a_lone_request_starts_at_once_beside_nothing():
+    model = Model(parallel_batches=2)
     for _ in range(3):
         model.ask(1)
         model.end()
@@ -206,10 +209,13 @@ def test_a_lone_request_needs_one_lane():
     assert model.alone == [True] * 3
 
 
-def test_lanes_are_no_more_than_the_threads_of_the_batching_file():
+def test_parallel_batches_are_no_more_than_the_threads_of_the_batching_file():
     parameters = with_batching_defaults(protos.BatchingParameters())
     parameters.num_batch_threads.value = 3
-    assert (Limits.of(parameters, 8).lanes, Limits.of(parameters, 2).lanes) == (3, 2)
+    assert (
+        Limits.of(parameters, 8).parallel_batches,
+        Limits.of(parameters, 2).parallel_batches,
+    ) == (3, 2)
 
 
 def test_a_batch_that_runs_for_long_holds_nobody_for_ever():

@@ -14,7 +14,7 @@ from serving.config import files as config
 from serving.errors import Code, ServingError
 from serving.models import loader
 from serving.options import parse
-from serving.session.batch_function import Company
+from serving.session.batch_function import LoneRequestDetector
 
 
 def parameters(**fields):
@@ -50,8 +50,8 @@ def run(servable, key, *arrays, deadline=None):
 def together(servable, key, requests):
     """Run requests in threads that all start at once."""
     barrier = threading.Barrier(len(requests))
-    servable.runner._company._linger = 1e9
-    servable.runner._company._seen = 0.0
+    servable.runner._lone_requests._quiet_seconds = 1e9
+    servable.runner._lone_requests._last_concurrent = 0.0
 
     def one(arrays):
         barrier.wait()
@@ -140,8 +140,8 @@ def test_a_full_queue_is_unavailable(load):
         batch_timeout_micros=0,
     )
     work = [(np.int32([20_000]),)] * 12
-    servable.runner._company._linger = 1e9
-    servable.runner._company._seen = 0.0
+    servable.runner._lone_requests._quiet_seconds = 1e9
+    servable.runner._lone_requests._last_concurrent = 0.0
 
     def one(arrays):
         try:
@@ -161,11 +161,11 @@ def test_a_lone_request_does_not_wait_for_a_batch(load):
     assert not batch_sizes(servable)
 
 
-def test_company_is_remembered_for_a_while():
-    company = Company(linger_seconds=1e9)
-    with company as first, company as second:
+def test_concurrent_requests_are_remembered_for_a_while():
+    detector = LoneRequestDetector(quiet_seconds=1e9)
+    with detector as first, detector as second:
         assert (first, second) == (True, False)
-    with company as third:
+    with detector as third:
         assert not third
 
 

@@ -1,4 +1,4 @@
-"""Which models get one thread a run, and how many runs then go side by side."""
+"""Which models get one thread a run, and how many batches then run side by side."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tensorflow.core.protobuf import config_pb2
 from serving.models import loader
 from serving.options import parse
 from serving.session import parallelism
+from serving.session.tf_private import SavedModelLoader
 
 
 def save(path, function) -> str:
@@ -35,7 +36,7 @@ def looped_convolution(x):
 
 def threads(path: str, *flags: str) -> int:
     options = loader.load_options(parse(list(flags)), None)
-    meta_graph = loader.loader_impl.SavedModelLoader(path).get_meta_graph_def_from_tags(["serve"])
+    meta_graph = SavedModelLoader(path).get_meta_graph_def_from_tags(["serve"])
     config = parallelism.session_config(options.session, meta_graph, path)
     return config.intra_op_parallelism_threads
 
@@ -59,20 +60,21 @@ def test_a_flag_decides_for_every_model(tmp_path):
     assert threads(path, "--tensorflow_session_parallelism=2") == 2
 
 
-def test_as_many_lanes_as_runs_that_fill_the_cores(monkeypatch):
+def test_as_many_parallel_batches_as_fill_the_cores(monkeypatch):
     monkeypatch.setattr(parallelism, "usable_cores", lambda: 6)
-    counts = {n: parallelism.lanes(config_pb2.ConfigProto(intra_op_parallelism_threads=n))
+    counts = {n: parallelism.parallel_batches(
+        config_pb2.ConfigProto(intra_op_parallelism_threads=n))
               for n in (0, 1, 2, 4, 8)}  # fmt: skip
     assert counts == {0: 1, 1: 6, 2: 3, 4: 1, 8: 1}
 
 
-def test_a_loaded_model_knows_its_lanes(tmp_path, monkeypatch):
+def test_a_loaded_model_knows_how_many_batches_run_side_by_side(tmp_path, monkeypatch):
     monkeypatch.setattr(parallelism, "usable_cores", lambda: 2)
     flags = parse(["--enable_batching"])
     options = loader.load_options(flags, loader.with_batching_defaults(batching(threads=8)))
     for function, expected in ((looped, 2), (straight, 1)):
         servable = loader.load("m", 1, save(tmp_path / function.__name__, function), options)
-        assert servable.runner.limits.lanes == expected
+        assert servable.runner.limits.parallel_batches == expected
         servable.close()
 
 

@@ -9,15 +9,15 @@ import tensorflow as tf
 from serving.errors import Code, ServingError
 from serving.session import program as program_module
 from serving.session.program import Program
-from serving.session.threads import RUNS, Load, Running, Trial
+from serving.session.threads import TRIAL_RUNS, Concurrency, RunCounter, ThreadChoice
 
 
 def outcome(pool_seconds: float, callers_seconds: float) -> bool:
-    trial = Trial()
-    trial.took(trial.hand_over, 100.0)  # the first run prepares the graph and counts for nothing
-    for _ in range(2 * RUNS):
-        trial.took(trial.hand_over, pool_seconds if trial.hand_over else callers_seconds)
-    return trial.hand_over
+    choice = ThreadChoice()
+    choice.record(choice.in_pool, 100.0)  # the first run prepares the graph and counts for nothing
+    for _ in range(2 * TRIAL_RUNS):
+        choice.record(choice.in_pool, pool_seconds if choice.in_pool else callers_seconds)
+    return choice.in_pool
 
 
 def test_the_faster_way_is_kept():
@@ -30,16 +30,16 @@ def test_the_pool_has_to_be_worth_its_processor_time():
 
 
 def test_a_choice_is_kept_whatever_later_runs_take():
-    trial = Trial()
-    for _ in range(2 * RUNS + 1):
-        trial.took(trial.hand_over, 1.0 if trial.hand_over else 2.0)
-    trial.took(True, 50.0)
-    trial.took(True, 50.0)
-    assert trial.hand_over is True
+    choice = ThreadChoice()
+    for _ in range(2 * TRIAL_RUNS + 1):
+        choice.record(choice.in_pool, 1.0 if choice.in_pool else 2.0)
+    choice.record(True, 50.0)
+    choice.record(True, 50.0)
+    assert choice.in_pool is True
 
 
 def test_runs_are_counted_in_and_out():
-    running = Running(cores=2)
+    running = RunCounter(cores=2)
     with running as first:
         with running as second:
             pass
@@ -47,7 +47,13 @@ def test_runs_are_counted_in_and_out():
             pass
     with running as alone:
         pass
-    assert [load.runs for load in (first, second, again, third, alone)] == [1, 2, 2, 3, 1]
+    assert [found.runs for found in (first, second, again, third, alone)] == [
+        1,
+        2,
+        2,
+        3,
+        1,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -55,9 +61,9 @@ def test_runs_are_counted_in_and_out():
     [(1, 1, True, False), (2, 1, False, True), (1, 2, True, False), (2, 2, False, False),
      (3, 2, False, True), (7, 8, True, False)],
 )  # fmt: skip
-def test_what_a_load_means(runs, cores, free, overflows):
-    load = Load(runs, cores)
-    assert (load.leaves_cores_free, load.overflows) == (free, overflows)
+def test_what_concurrency_means(runs, cores, free, overflows):
+    concurrency = Concurrency(runs, cores)
+    assert (concurrency.leaves_cores_free, concurrency.overflows) == (free, overflows)
 
 
 @pytest.fixture
@@ -72,7 +78,7 @@ def session():
 
 def test_values_come_in_the_order_asked_for_and_as_often(session):
     program = Program(session, ["x:0"], ["twice:0", "before:0", "next:0", "twice:0"])
-    for _ in range(2 * RUNS + 3):  # both ways and the chosen one
+    for _ in range(2 * TRIAL_RUNS + 3):  # both ways and the chosen one
         values = program.run([np.array([3.0], "float32")], None)
         assert [float(value[0]) for value in values] == [6.0, 2.0, 4.0, 6.0]
 
@@ -85,8 +91,8 @@ def test_a_program_knows_operations_that_were_added_after_the_first_run(session)
 
 
 def test_as_many_runs_as_cores_stay_in_their_callers_threads(session, monkeypatch):
-    running, used = Running(cores=2), []
-    monkeypatch.setattr(program_module, "RUNNING", running)
+    counter, used = RunCounter(cores=2), []
+    monkeypatch.setattr(program_module, "RUNS", counter)
     program = Program(session, ["x:0"], ["twice:0"])
     call = program._call
     monkeypatch.setattr(
@@ -94,11 +100,12 @@ def test_as_many_runs_as_cores_stay_in_their_callers_threads(session, monkeypatc
     )
     ones = [np.ones(1, "float32")]
     program.run(ones, None)
-    with running:
+    with counter:
         program.run(ones, None)
-        with running:
+        with counter:
             program.run(ones, None)
-    assert used == [program.IN_POOL, program.IN_CALLERS_THREAD, program.IN_POOL]
+    in_pool, callers_thread = program_module.IN_POOL, program_module.IN_CALLERS_THREAD
+    assert used == [in_pool, callers_thread, in_pool]
 
 
 def test_a_deadline_that_has_passed_is_told(session):

@@ -1,0 +1,53 @@
+"""A loaded version, whatever file it came from, and how versions are loaded."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from serving.models.signatures import Signature
+
+
+class Runner(Protocol):
+    """What runs a signature: a TensorFlow session or TFLite interpreters."""
+
+    def run(
+        self,
+        feeds: tuple[str, ...],
+        arrays: Sequence[np.ndarray],
+        fetches: tuple[str, ...],
+        deadline: float | None = None,
+    ) -> list[Any]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Servable:
+    """A loaded version: its signatures and what runs them."""
+
+    name: str
+    version: int
+    signatures: Mapping[str, Signature]
+    runner: Runner
+
+    def close(self) -> None:
+        """Free the model's memory; no request may be running."""
+        self.runner.close()
+        gc.collect()
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How to load versions; the same for all models of a server."""
+
+    tags: tuple[str, ...]
+    session: Any
+    batching: Any | None
+    per_model_batching: bool
+    prefer_tflite: bool
+    tflite_interpreters: int

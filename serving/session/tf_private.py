@@ -1,0 +1,65 @@
+"""Every private name of TensorFlow that the server uses, here and nowhere else.
+
+TensorFlow's public interface has no session call with options of its own and without the checks of
+feeds and fetches (they take more time than a very small model), no BatchFunction operation, and no
+loader that shows a SavedModel's graph before it restores it. A test names them all, so that a
+TensorFlow that changes one is found by that test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.client import pywrap_tf_session
+from tensorflow.python.ops import gen_batch_ops
+from tensorflow.python.saved_model import loader_impl
+
+SavedModelLoader = loader_impl.SavedModelLoader
+batch_function = gen_batch_ops.batch_function
+
+
+def run_options(**options: Any) -> Any:
+    """RunOptions as a `SessionCall` takes them; never freed, so for constants."""
+    serialized = config_pb2.RunOptions(**options).SerializeToString()
+    return pywrap_tf_session.TF_NewBufferFromString(serialized)
+
+
+@contextmanager
+def passing_run_options(**options: Any) -> Iterator[Any]:
+    """RunOptions for one call."""
+    buffer = run_options(**options)
+    try:
+        yield buffer
+    finally:
+        pywrap_tf_session.TF_DeleteBuffer(buffer)
+
+
+class SessionCall:
+    """Runs one set of feeds and fetches of a session, without the checks of `Session.run`."""
+
+    def __init__(
+        self, session: tf.compat.v1.Session, feeds: Sequence[str], fetches: Sequence[str]
+    ) -> None:
+        session._extend_graph()  # with what was added to the graph since the last run
+        tensor = session.graph.get_tensor_by_name
+        self._session = session
+        self._feeds = [tensor(name)._as_tf_output() for name in feeds]
+        self._fetches = [tensor(name)._as_tf_output() for name in fetches]
+
+    def __call__(self, arrays: Sequence[np.ndarray], options: Any) -> list[Any]:
+        """The values of the fetches, in their order."""
+        feed = dict(zip(self._feeds, arrays, strict=True))
+        values: list[Any] = self._session._call_tf_sessionrun(
+            options, feed, self._fetches, [], None
+        )
+        return values
+
+
+def is_reference(tensor: tf.Tensor) -> bool:
+    """Whether a tensor is a TF1 variable's own memory."""
+    return bool(tensor.dtype._is_ref_dtype)
