@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from zoo import decoding
-from zoo.models.language_model import SPECIALS, batches, pad
+from zoo.models.language_model import SPECIALS, batches
 from zoo.text import BOS, EOS, PAD, UNK
+from zoo.text.padding import pad
 
 WORDS = 2_000
 OFFERED = (1, 3)

@@ -17,8 +17,8 @@ import numpy as np
 from keras import ops
 
 import zoo
-from zoo.models.language_model import pad
 from zoo.text import BOS, EOS
+from zoo.text.padding import pad
 
 ENGLISH = ["the cat is small at home.", "she looks", "tom was very old in the garden."]
 GERMAN = ["die Katze ist klein zu Hause.", "sie sieht", "Tom war sehr alt im Garten."]

@@ -12,7 +12,7 @@ from export.saved_model import exporter as saved_model
 from serving.client import Client
 from tests.helpers.corpus import all_sentences
 from tests.serving.running import running
-from zoo.models.language_model import pad
+from zoo.text.padding import pad
 
 NAME = "lstm_tatoeba_en"
 PROMPT = "I would like to"

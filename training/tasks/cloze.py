@@ -120,8 +120,8 @@ def _questions(
     sentences: list[list[int]],
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """One row a word: the sentence's ids, its length with both ends, the word's position."""
-    from zoo.models.language_model import pad
     from zoo.text import EOS
+    from zoo.text.padding import pad
 
     questions = [(i, t) for i, ids in enumerate(sentences) for t in range(1, len(ids) + 1)]
     questions.sort(key=lambda question: len(sentences[question[0]]))

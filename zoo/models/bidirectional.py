@@ -39,9 +39,9 @@ from zoo.models.language_model import (
     checked_count,
     checked_texts,
     likeliest,
-    pad,
 )
 from zoo.text import BOS, EOS, Tokenizer
+from zoo.text.padding import pad
 
 BLANK = re.compile("_{3,}")
 MIXINGS = ("top", "layers")

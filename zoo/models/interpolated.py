@@ -17,9 +17,10 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.models import registry
-from zoo.models.language_model import LanguageModel, State, batches, checked_texts, pad
+from zoo.models.language_model import LanguageModel, State, batches, checked_texts
 from zoo.models.ngram import NGramLanguageModel, loops_in_python
 from zoo.text import BOS, EOS, load_tokenizer
+from zoo.text.padding import pad
 
 FOLDER = "models"
 

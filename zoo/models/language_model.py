@@ -18,6 +18,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
 from zoo.text import BOS, EOS, PAD, UNK
+from zoo.text.padding import pad
 
 if TYPE_CHECKING:
     from zoo.text import Tokenizer
@@ -224,21 +225,6 @@ def checked_count(name: str, value: int, largest: int) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ZooError(f"{name}={value!r}: give a whole number from 1 to {largest}")
     return min(int(value), largest)
-
-
-def pad(rows: Sequence[Sequence[int]], multiple: int = 8) -> tuple[np.ndarray, np.ndarray]:
-    """Right-pad rows of ids to one width, a multiple that keeps the number of shapes small.
-
-    Returns:
-        ids [rows, width] int32 and the rows' lengths [rows] int32.
-    """
-    lengths = np.array([len(row) for row in rows], dtype=np.int32)
-    longest = int(lengths.max(initial=1))
-    width = -(-longest // multiple) * multiple
-    ids = np.full((len(rows), width), PAD, dtype=np.int32)
-    for row, values in zip(ids, rows, strict=True):
-        row[: len(values)] = values
-    return ids, lengths
 
 
 def batches(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:

@@ -11,8 +11,9 @@ from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS, TEXTS, language_
 from training.tasks.cloze import cloze_perplexity
 from zoo.errors import ZooError
 from zoo.models import keras_model
-from zoo.models.language_model import LanguageModel, pad
+from zoo.models.language_model import LanguageModel
 from zoo.text import BOS, EOS
+from zoo.text.padding import pad
 
 
 @pytest.fixture(params=LANGUAGE_MODELS, scope="module")

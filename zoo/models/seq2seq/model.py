@@ -46,12 +46,13 @@ from zoo import layers
 from zoo.backend import as_ids
 from zoo.errors import ZooError
 from zoo.models.keras_model import KerasModel, positive
-from zoo.models.language_model import State, pad
+from zoo.models.language_model import State
 from zoo.models.seq2seq.decoder import Decoder
 from zoo.models.seq2seq.encoder import Encoder
 from zoo.models.seq2seq.translator import Translator
 from zoo.presets import weights
 from zoo.text import BOS, EOS, PAD, load_tokenizer
+from zoo.text.padding import pad
 
 ATTENTIONS = (None, "bahdanau")
 

@@ -18,9 +18,10 @@ from keras import ops
 from zoo.backend import as_ids
 from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
-from zoo.models.language_model import Score, State, checked_texts, pad
+from zoo.models.language_model import Score, State, checked_texts
 from zoo.models.seq2seq.unknown_words import with_source_words
 from zoo.text import BOS, EOS, PAD, UNK
+from zoo.text.padding import pad
 
 BATCH = 32
 BATCH_TOKENS = 8192  # scored at a time: a row of logits is as wide as the vocabulary
