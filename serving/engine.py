@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
+    model_pb2,
     regression_pb2,
 )
 
 from serving.errors import ServingError, from_exception, invalid_argument, not_found
 from serving.inference import predict as inference
 from serving.inference import tf_examples
-from serving.lifecycle.core import Core
-from serving.lifecycle.manager import Entry
+from serving.lifecycle.core import ServerCore
+from serving.lifecycle.version import ModelVersion
 from serving.models.servable import Servable
 from serving.monitoring.metrics import Metrics
 from serving.monitoring.request_log import Record, RequestLog
 
+T = TypeVar("T")
 SIGNATURE_FIELD = "signature_def"
 MICRO = 1_000_000
 
@@ -36,47 +38,47 @@ class Call:
         self.version: int | None = None
 
 
-class Visit:
-    """A request's stay on the version that it names, which is not unloaded meanwhile."""
+class ServableHandle:
+    """A request's hold on the version that it names, which is not unloaded meanwhile."""
 
-    def __init__(self, engine: Engine, call: Call, spec: Any) -> None:
-        """Enter.
+    def __init__(self, engine: Engine, call: Call, spec: model_pb2.ModelSpec) -> None:
+        """Acquire the version.
 
         Raises:
             ServingError: there is no such version.
         """
         self._engine, self._call, self._spec = engine, call, spec
         try:
-            self._entry = engine.enter(spec)
+            self._version = engine.acquire(spec)
         except Exception as caught:
             raise self._recorded(caught) from caught
-        call.version = self._entry.version
+        call.version = self._version.version
         self._started = time.monotonic()
-        self._inside = True
+        self._held = True
 
     @property
     def servable(self) -> Servable:
         """The loaded version."""
-        return self._entry.opened
+        return self._version.loaded
 
     def succeeded(self) -> None:
-        """Leave; the request has its answer."""
+        """Release the version; the request has its answer."""
         took = time.monotonic() - self._started
-        self.leave()
+        self.release()
         latency = self._engine.metrics.runtime_latency
         latency.observe(took * MICRO, self._spec.name, self._call.method, "TF1")
         self._engine.record(self._call, self._spec, None)
 
     def failed(self, caught: BaseException) -> ServingError:
-        """Leave; returns the error as the client should see it."""
-        self.leave()
+        """Release the version; returns the error as the client should see it."""
+        self.release()
         return self._recorded(caught)
 
-    def leave(self) -> None:
-        """Leave without a trace; once is enough."""
-        if self._inside:
-            self._inside = False
-            self._entry.leave()
+    def release(self) -> None:
+        """Release the version, with nothing counted or logged; once is enough."""
+        if self._held:
+            self._held = False
+            self._version.release()
 
     def _recorded(self, caught: BaseException) -> ServingError:
         error = from_exception(caught)
@@ -89,7 +91,7 @@ class Engine:
 
     def __init__(
         self,
-        core: Core,
+        core: ServerCore,
         metrics: Metrics,
         log: RequestLog,
         as_content: bool = False,
@@ -100,30 +102,35 @@ class Engine:
 
     # Inference --------------------------------------------------------------------------------
 
-    def on_model(self, call: Call, spec: Any, work: Callable[[Servable], Any]) -> Any:
+    def on_model(
+        self, call: Call, spec: model_pb2.ModelSpec, work: Callable[[Servable], Any]
+    ) -> Any:
         """Run `work` on the version that a ModelSpec names; counted, timed and logged.
 
         Raises:
             ServingError: whatever went wrong, as the client should see it.
         """
-        visit = Visit(self, call, spec)
+        handle = ServableHandle(self, call, spec)
         try:
-            answer = work(visit.servable)
+            answer = work(handle.servable)
         except Exception as caught:
-            raise visit.failed(caught) from caught
-        visit.succeeded()
+            raise handle.failed(caught) from caught
+        handle.succeeded()
         return answer
 
-    def enter(self, spec: Any) -> Entry:
-        """The version that a ModelSpec names, kept loaded until its `leave` is called."""
-        if not spec.name:
-            raise invalid_argument("ModelSpec has no name specified.")
-        choice = spec.WhichOneof("version_choice")
-        version = spec.version.value if choice == "version" else None
-        label = spec.version_label if choice == "version_label" else None
-        return self.core.manager.enter(spec.name, version, label)
+    def acquire(self, spec: model_pb2.ModelSpec) -> ModelVersion:
+        """The version that a ModelSpec names, kept loaded until its `release` is called."""
+        return self.core.manager.acquire(*_named_version(spec))
 
-    def record(self, call: Call, spec: Any, error: ServingError | None) -> None:
+    def batches(self, spec: model_pb2.ModelSpec) -> bool:
+        """Whether the version that a ModelSpec names batches its requests; False without one."""
+        try:
+            servable = self.core.manager.find(*_named_version(spec)).servable
+        except ServingError:
+            return False
+        return servable is not None and servable.batches
+
+    def record(self, call: Call, spec: model_pb2.ModelSpec, error: ServingError | None) -> None:
         """Count, time and log a request that has ended."""
         status = error.code.name if error is not None else "OK"
         # Names that no model has would let a client grow the metrics without end.
@@ -216,13 +223,13 @@ class Engine:
                 raise invalid_argument(f"Metadata field {name} is not supported")
         spec = request.model_spec
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        entry = self.enter(spec)
+        version = self.acquire(spec)
         try:
-            response.model_spec.name = entry.name
-            response.model_spec.version.value = entry.version
-            response.metadata[SIGNATURE_FIELD].Pack(signature_map(entry.opened))
+            response.model_spec.name = version.name
+            response.model_spec.version.value = version.version
+            response.metadata[SIGNATURE_FIELD].Pack(signature_map(version.loaded))
         finally:
-            entry.leave()
+            version.release()
         return response
 
     def status(self, request: Any) -> Any:
@@ -255,6 +262,15 @@ class Engine:
         return {name: self.metrics.value(name) - value for name, value in before.items()}
 
 
+def _named_version(spec: model_pb2.ModelSpec) -> tuple[str, int | None, str | None]:
+    """Name, version and label of a ModelSpec."""
+    if not spec.name:
+        raise invalid_argument("ModelSpec has no name specified.")
+    choice = spec.WhichOneof("version_choice")
+    version = spec.version.value if choice == "version" else None
+    return spec.name, version, spec.version_label if choice == "version_label" else None
+
+
 def signature_map(servable: Servable | None) -> Any:
     """A version's SignatureDefs by key."""
     table = get_model_metadata_pb2.SignatureDefMap()
@@ -263,11 +279,11 @@ def signature_map(servable: Servable | None) -> Any:
     return table
 
 
-def _add_status(response: Any, entry: Entry) -> None:
-    status = response.model_version_status.add(version=entry.version, state=int(entry.state))
+def _add_status(response: Any, version: ModelVersion) -> None:
+    status = response.model_version_status.add(version=version.version, state=int(version.state))
     # LOADING shows no error while a failed load is being tried again.
-    if entry.error is not None and entry.state.name == "END":
-        status.status.error_code = int(entry.error.code)
-        status.status.error_message = entry.error.message
+    if version.error is not None and version.state.name == "END":
+        status.status.error_code = int(version.error.code)
+        status.status.error_message = version.error.message
     else:
         status.status.SetInParent()

@@ -139,7 +139,7 @@ class ModelServer:
         self.manager = manager.Manager(load, retry, flags.num_load_threads or CPUS)
         watcher = source.Source(self.manager, flags.file_system_poll_wait_seconds)
         self._log = request_log.RequestLog(flags.request_log)
-        self.core = core.Core(self.manager, watcher, flags, self._log.configure)
+        self.core = core.ServerCore(self.manager, watcher, flags, self._log.configure)
         self.engine = engine.Engine(
             self.core,
             self.metrics,

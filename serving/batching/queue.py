@@ -1,102 +1,107 @@
-"""Jobs of an event loop: each waits for its batch, batches run in threads."""
+"""The requests that may share a batch, while they wait for it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import time
-from concurrent.futures import Executor
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from serving.batching import requests as merging
-from serving.batching.policy import Gathering
-from serving.batching.requests import Job
+from serving.batching.policy import LATER, BatchPolicy
 from serving.errors import Code, ServingError
+from serving.session.limits import Limits
 
-# Larger requests are decoded by a thread, which then waits for its batch in the scheduler.
-LARGEST_BYTES = 16 << 10
-MOST_KINDS = 256
+FULL = "The batch scheduling queue to which this task was submitted is full"
 
 
-class Gatherer:
-    """Answers jobs in batches; used by one event loop."""
+class Waiting(Protocol):
+    """A request that waits for a batch."""
 
-    def __init__(self, threads: Executor) -> None:
-        self._threads = threads
-        self._futures: dict[Job, asyncio.Future[bytes]] = {}
+    rows: int
 
-    async def answer(self, job: Job) -> bytes:
-        """A job's answer, once its batch has run.
+
+class Timer(Protocol):
+    """A call that an event loop will make, unless it is cancelled."""
+
+    def cancel(self) -> None: ...
+
+
+class Loop(Protocol):
+    """As much of an event loop as a queue uses."""
+
+    def time(self) -> float: ...
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer: ...
+
+
+Start = Callable[["BatchQueue", list[Any], bool], None]
+
+
+class BatchQueue:
+    """The waiting requests of one kind, which may share a batch; used in its event loop only."""
+
+    def __init__(self, loop: Loop, limits: Limits, start: Start) -> None:
+        """`start` gets each batch and whether nothing else runs; in the end it calls `finished`."""
+        self._loop, self._limits, self._start = loop, limits, start
+        self._policy = BatchPolicy(limits)
+        self._waiting: list[Waiting] = []
+        self._timer: Timer | None = None
+        self._timer_at = LATER
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits or runs."""
+        return not self._waiting and not self._policy.running
+
+    def add(self, request: Waiting) -> None:
+        """Let a request wait, and start what is due.
 
         Raises:
-            ServingError: why there is none.
+            ServingError: UNAVAILABLE when as many batches wait as may.
         """
-        loop = asyncio.get_running_loop()
-        future = self._futures[job] = loop.create_future()
-        gathering = self._gathering(job, loop)
-        try:
-            self._add(gathering, job)
-            return await future
-        except asyncio.CancelledError:
-            if gathering.remove(job):
-                job.fail(_gone(job))
-            raise
-        finally:
-            del self._futures[job]
+        if self._policy.running >= self._limits.threads + self._limits.queue:
+            raise ServingError(Code.UNAVAILABLE, FULL)
+        self._waiting.append(request)
+        self._policy.enqueued(request.rows, self._loop.time())
+        self._start_due()
 
-    @staticmethod
-    def _add(gathering: Gathering, job: Job) -> None:
-        try:
-            gathering.add(job)
-        except ServingError as full:
-            job.fail(full)
-            raise
+    def remove(self, request: Waiting) -> bool:
+        """Let a request wait no longer; False when its batch has started."""
+        if request not in self._waiting:
+            return False
+        self._waiting.remove(request)
+        self._policy.cancelled(request.rows)
+        self._start_due()
+        return True
 
-    def _gathering(self, job: Job, loop: asyncio.AbstractEventLoop) -> Gathering:
-        kinds: dict[Any, Gathering] = job.runner.queues
-        key = (self, job.key)  # another event loop's jobs wait for batches of their own
-        gathering = kinds.get(key)
-        if gathering is None:
-            if len(kinds) >= MOST_KINDS:
-                for other, kind in list(kinds.items()):
-                    if other[0] is self and kind.idle:
-                        del kinds[other]
-            gathering = kinds[key] = Gathering(loop, job.runner.limits, self._start)
-        return gathering
+    def finished(self, batch: list[Any], seconds: float) -> None:
+        """A batch is answered."""
+        self._policy.finished(len(batch), seconds, self._loop.time())
+        self._start_due()
 
-    def _start(self, gathering: Gathering, batch: list[Job], alone: bool) -> None:
-        loop = asyncio.get_running_loop()
+    def _start_due(self) -> None:
+        while (due := self._policy.due()) <= self._loop.time():
+            batch = self._next_batch()
+            alone = len(batch) == 1 and not self._policy.running
+            self._policy.started(len(batch), sum(r.rows for r in batch), self._loop.time())
+            self._start(self, batch, alone)
+        if due != self._timer_at:
+            self._set_timer(due)
 
-        def run() -> None:
-            started = time.monotonic()
-            try:
-                merging.run(batch, alone)
-            finally:
-                took = time.monotonic() - started
-                # After the grace period of a stop there is nobody left to tell.
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(answered, took)
+    def _set_timer(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._loop.call_at(due, self._on_timer) if due < LATER else None
 
-        def answered(took: float) -> None:
-            for job in batch:
-                self._settle(job)
-            gathering.ended(batch, took)
+    def _on_timer(self) -> None:
+        self._timer, self._timer_at = None, LATER
+        self._start_due()
 
-        self._threads.submit(run)
-
-    def _settle(self, job: Job) -> None:
-        """Tell the waiting handler, unless the client has gone."""
-        future = self._futures.get(job)
-        if future is None or future.done():
-            return
-        if job.error is not None:
-            future.set_exception(job.error)
-        else:
-            future.set_result(job.answer)
-
-
-def _gone(job: Job) -> ServingError:
-    """Why a request that waited is not wanted any more."""
-    if job.deadline is not None and job.deadline <= time.monotonic():
-        return ServingError(Code.DEADLINE_EXCEEDED, merging.TIMED_OUT)
-    return ServingError(Code.CANCELLED, "the client cancelled the request")
+    def _next_batch(self) -> list[Waiting]:
+        """The longest-waiting requests that fit into a batch; at least one."""
+        count = rows = 0
+        for request in self._waiting[: self._policy.share]:
+            if count and rows + request.rows > self._limits.rows:
+                break
+            count, rows = count + 1, rows + request.rows
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from tensorflow_serving.apis import model_pb2
 
 from serving.codec import tensors
-from serving.engine import Call, Engine, Visit
+from serving.engine import Call, Engine, ServableHandle
 from serving.errors import Code, ServingError, deadline_exceeded, from_exception
 from serving.models.servable import Servable
 from serving.models.signatures import Signature
-from serving.session.batch_function import inner_shapes
+from serving.session.batch_function import Shapes, inner_shapes
+from serving.session.limits import Limits
 from serving.session.program import TIMED_OUT, GraphRunner
 
 # What goes wrong with the server, not with one of the requests: none is tried again alone.
@@ -25,7 +27,6 @@ SHARED = (
     Code.ABORTED,
     Code.RESOURCE_EXHAUSTED,
 )
-Key = tuple[Any, ...]
 
 
 class Inputs(NamedTuple):
@@ -36,25 +37,39 @@ class Inputs(NamedTuple):
     given: Mapping[str, np.ndarray]
 
 
-class Job(ABC):
+class BatchKey(NamedTuple):
+    """Requests of a model with one key may share a run."""
+
+    feeds: tuple[str, ...]
+    fetches: tuple[str, ...]
+    shapes: Shapes
+
+
+class PendingPredict(ABC):
     """A decoded Predict request on a version, until it is answered.
 
     Raises:
         ServingError: the request is refused before any run.
     """
 
-    def __init__(self, engine: Engine, call: Call, spec: Any) -> None:
-        self._visit = Visit(engine, call, spec)
+    runner: GraphRunner
+    limits: Limits
+    key: BatchKey
+    arrays: list[np.ndarray]
+
+    def __init__(self, engine: Engine, call: Call, spec: model_pb2.ModelSpec) -> None:
+        self._handle = ServableHandle(engine, call, spec)
         self.deadline = call.deadline
-        self.runner: Any = self._visit.servable.runner
         self.rows = 0
         self.answer = b""
         self.error: ServingError | None = None
-        if getattr(self.runner, "limits", None) is not None:
+        runner = self._handle.servable.runner
+        if isinstance(runner, GraphRunner) and runner.limits is not None:
+            self.runner, self.limits = runner, runner.limits
             try:
                 self._decode()
             except Exception as caught:
-                raise self._visit.failed(caught) from caught
+                raise self._handle.failed(caught) from caught
 
     @abstractmethod
     def read(self, servable: Servable) -> Inputs:
@@ -65,100 +80,99 @@ class Job(ABC):
         """The serialized answer with the values of the outputs."""
 
     @property
-    def gathers(self) -> bool:
-        """Whether the model batches and there are rows to batch; if not, abandon the job."""
+    def can_batch(self) -> bool:
+        """Whether the model batches and there are rows to batch; if not, abandon the request."""
         return self.rows > 0
 
     def abandon(self) -> None:
         """The request goes another way."""
-        self._visit.leave()
+        self._handle.release()
 
     def _decode(self) -> None:
-        self._inputs = self.read(self._visit.servable)
+        self._inputs = self.read(self._handle.servable)
         signature = self._inputs.signature
         self.arrays = signature.arrays(self._inputs.given)
         self.runner.check(self.arrays)
         self.rows = len(self.arrays[0]) if self.arrays else 0
-        # Requests with one key may share a run.
         fetches = signature.fetches(self._inputs.outputs)
-        self.key: Key = (signature.feeds, fetches, inner_shapes(self.arrays))
+        self.key = BatchKey(signature.feeds, fetches, inner_shapes(self.arrays))
 
     def succeed(self, values: Sequence[Any]) -> None:
         """End with an answer."""
-        self.answer = self.write(self._visit.servable, self._inputs, values)
-        self._visit.succeeded()
+        self.answer = self.write(self._handle.servable, self._inputs, values)
+        self._handle.succeeded()
 
     def fail(self, caught: BaseException) -> None:
         """End with an error."""
-        self.error = self._visit.failed(caught)
+        self.error = self._handle.failed(caught)
 
 
-def run(jobs: Sequence[Job], alone: bool) -> None:
-    """End every job: together, or each for itself if together fails."""
-    wanted = _still_wanted(jobs)
+def run_batch(batch: Sequence[PendingPredict], alone: bool) -> None:
+    """End every request: together, or each for itself if together fails."""
+    wanted = _still_wanted(batch)
     if wanted:
         _run(wanted, alone)
 
 
-def _run(wanted: list[Job], alone: bool) -> None:
+def _run(wanted: list[PendingPredict], alone: bool) -> None:
     try:
-        answers = _together(wanted, alone)
+        answers = _run_together(wanted, alone)
     except Exception as caught:
         if len(wanted) == 1 or from_exception(caught).code in SHARED:
-            for job in wanted:
-                job.fail(caught)
+            for pending in wanted:
+                pending.fail(caught)
         else:
-            for job in _still_wanted(wanted):
-                _run([job], alone=True)  # past the scheduler: no other request can fail it
+            for pending in _still_wanted(wanted):
+                # Bypassing the scheduler, where another request could fail it.
+                _run([pending], alone=True)
         return
-    for job, values in zip(wanted, answers, strict=True):
-        _end(job, values)
+    for pending, values in zip(wanted, answers, strict=True):
+        _end(pending, values)
 
 
-def _still_wanted(jobs: Sequence[Job]) -> list[Job]:
+def _still_wanted(batch: Sequence[PendingPredict]) -> list[PendingPredict]:
     """Those whose deadline is still to come; the others end."""
     now, wanted = time.monotonic(), []
-    for job in jobs:
-        if job.deadline is not None and job.deadline <= now:
-            job.fail(deadline_exceeded(TIMED_OUT))
+    for pending in batch:
+        if pending.deadline is not None and pending.deadline <= now:
+            pending.fail(deadline_exceeded(TIMED_OUT))
         else:
-            wanted.append(job)
+            wanted.append(pending)
     return wanted
 
 
-def _together(jobs: list[Job], alone: bool) -> list[list[Any]]:
-    """The values of each job from one run."""
-    first = jobs[0]
-    runner: GraphRunner = first.runner
-    feeds, fetches, _ = first.key
-    if len(jobs) == 1:
-        return [runner.run_batch(feeds, first.arrays, fetches, first.deadline, alone)]
-    arrays = [np.concatenate(column) for column in zip(*(j.arrays for j in jobs), strict=True)]
-    values = runner.run_batch(feeds, arrays, fetches, _last_deadline(jobs), False)
-    return _shares([tensors.as_array(value) for value in values], [job.rows for job in jobs])
+def _run_together(batch: list[PendingPredict], alone: bool) -> list[list[Any]]:
+    """The values of each request from one run."""
+    first = batch[0]
+    run, (feeds, fetches, _) = first.runner.run_batch, first.key
+    if len(batch) == 1:
+        return [run(feeds, first.arrays, fetches, first.deadline, alone)]
+    arrays = [np.concatenate(column) for column in zip(*(p.arrays for p in batch), strict=True)]
+    values = run(feeds, arrays, fetches, _last_deadline(batch), False)
+    return _split([tensors.as_array(value) for value in values], [p.rows for p in batch])
 
 
-def _last_deadline(jobs: list[Job]) -> float | None:
+def _last_deadline(batch: list[PendingPredict]) -> float | None:
     """When nobody waits any more."""
     latest = 0.0
-    for job in jobs:
-        if job.deadline is None:
+    for pending in batch:
+        if pending.deadline is None:
             return None
-        latest = max(latest, job.deadline)
+        latest = max(latest, pending.deadline)
     return latest
 
 
-def _shares(values: list[np.ndarray], sizes: list[int]) -> list[list[Any]]:
+def _split(values: list[np.ndarray], sizes: list[int]) -> list[list[Any]]:
     """Everybody's rows of every value."""
-    shares, start = [], 0
+    parts, start = [], 0
     for size in sizes:
-        shares.append([value[start : start + size] for value in values])
+        parts.append([value[start : start + size] for value in values])
         start += size
-    return shares
+    return parts
 
 
-def _end(job: Job, values: list[Any]) -> None:
+def _end(pending: PendingPredict, values: list[Any]) -> None:
     try:
-        job.succeed(values)
+        pending.succeed(values)
     except Exception as caught:
-        job.fail(caught)
+        pending.fail(caught)

@@ -52,7 +52,11 @@ class Method:
 
     def answer(self, data: bytes, deadline: float | None) -> bytes:
         """The serialized response to a serialized request."""
-        response = self.work(self.parse(data), deadline)
+        return self.respond(self.parse(data), deadline)
+
+    def respond(self, request: Any, deadline: float | None) -> bytes:
+        """The serialized response to a request."""
+        response = self.work(request, deadline)
         return response if isinstance(response, bytes) else response.SerializeToString()
 
 

@@ -1,6 +1,6 @@
-"""Predict in gRPC's event loop: small requests for models that batch are gathered.
+"""Predict in gRPC's event loop: small requests for models that batch wait here for their batch.
 
-Others go to threads.
+Others go to threads. Each request is parsed once, whichever way it goes.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from serving.batching.queue import LARGEST_BYTES, Gatherer
-from serving.batching.requests import Inputs, Job
+from tensorflow_serving.apis import predict_pb2
+
+from serving.batching.requests import Inputs, PendingPredict
+from serving.batching.scheduler import LARGEST_BYTES, BatchScheduler
 from serving.engine import Call, Engine
-from serving.errors import invalid_argument
 from serving.grpc_api.methods import Method
 from serving.inference import predict as inference
 from serving.models import signatures
@@ -23,12 +24,10 @@ from serving.models.servable import Servable
 LARGEST_ELEMENTS = 4 << 10
 
 
-class GrpcJob(Job):
+class PendingGrpcPredict(PendingPredict):
     """A PredictRequest, answered by a serialized PredictResponse."""
 
-    def __init__(self, engine: Engine, call: Call, request: Any) -> None:
-        if not request.HasField("model_spec"):
-            raise invalid_argument("Missing ModelSpec")
+    def __init__(self, engine: Engine, call: Call, request: predict_pb2.PredictRequest) -> None:
         self._engine, self._request = engine, request
         super().__init__(engine, call, request.model_spec)
 
@@ -45,27 +44,28 @@ class GrpcJob(Job):
         )
 
 
-class GatheredPredict:
+class BatchedPredict:
     """Answers Predict; used by one event loop."""
 
     def __init__(self, engine: Engine, method: Method, threads: Executor) -> None:
         self._engine, self._method, self._threads = engine, method, threads
-        self._gatherer = Gatherer(threads)
+        self._scheduler = BatchScheduler(threads)
 
     async def __call__(self, data: bytes, deadline: float | None) -> bytes:
         """The serialized response to a serialized request."""
-        if len(data) <= LARGEST_BYTES:
-            request = self._method.parse(data)
-            if _is_small(request):
-                job = GrpcJob(self._engine, Call("GRPC", "Predict", deadline), request)
-                if job.gathers:
-                    return await self._gatherer.answer(job)
-                job.abandon()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._method.answer, data, deadline)
+        run = asyncio.get_running_loop().run_in_executor
+        if len(data) > LARGEST_BYTES:
+            return await run(self._threads, self._method.answer, data, deadline)
+        request = self._method.parse(data)
+        if self._engine.batches(request.model_spec) and _is_small(request):
+            pending = PendingGrpcPredict(self._engine, Call("GRPC", "Predict", deadline), request)
+            if pending.can_batch:
+                return await self._scheduler.schedule(pending)
+            pending.abandon()
+        return await run(self._threads, self._method.respond, request, deadline)
 
 
-def _is_small(request: Any) -> bool:
+def _is_small(request: predict_pb2.PredictRequest) -> bool:
     """Whether decoding takes no time worth mentioning, whatever the shapes claim."""
     count = 0
     for tensor in request.inputs.values():

@@ -22,7 +22,7 @@ from serving.config.files import read_text_proto
 from serving.engine import Engine
 from serving.errors import Code, ServingError, invalid_argument
 from serving.grpc_api.methods import handler, in_threads, model_methods, prediction_methods
-from serving.grpc_api.predict import GatheredPredict
+from serving.grpc_api.predict import BatchedPredict
 from serving.grpc_api.unix_socket import SocketPath
 from serving.options import Flags
 
@@ -67,7 +67,7 @@ class GrpcServer:
             PREDICTION: {name: in_threads(m, self._threads) for name, m in prediction.items()},
             MODEL: {name: in_threads(m, self._threads) for name, m in model.items()},
         }
-        predict = GatheredPredict(engine, prediction["Predict"], self._threads)
+        predict = BatchedPredict(engine, prediction["Predict"], self._threads)
         services[PREDICTION]["Predict"] = predict
         return [
             grpc.method_handlers_generic_handler(
@@ -132,7 +132,7 @@ class GrpcServer:
 
 
 def worker_threads(flags: Flags) -> int:
-    """Threads for requests; those that are not gathered wait for their batch in them."""
+    """Threads for requests; requests that the event loop does not batch wait in them."""
     if "grpc_max_threads" in flags.given or not flags.enable_batching:
         return max(1, flags.grpc_max_threads)
     return max(BATCHING_THREADS, flags.grpc_max_threads)

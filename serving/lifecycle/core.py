@@ -10,15 +10,16 @@ from typing import Any
 
 from serving.config.files import check_models, model_server_config
 from serving.errors import ServingError, deadline_exceeded, failed_precondition
-from serving.lifecycle.manager import Entry, Manager, State, unavailable
+from serving.lifecycle.manager import Manager, unavailable
 from serving.lifecycle.source import Source, watched_models
+from serving.lifecycle.version import ModelVersion, State
 from serving.options import Flags
 
 log = logging.getLogger("serving.lifecycle.core")
 REMINDER_SECONDS = 30.0
 
 
-class Core:
+class ServerCore:
     """Keeps the manager and the file-system source at one configuration."""
 
     def __init__(
@@ -81,7 +82,7 @@ class Core:
                     reminder += REMINDER_SECONDS
                 self.manager.changed.wait(0.5)
 
-    def _progress(self, names: Iterable[str]) -> tuple[set[str], dict[str, list[Entry]]]:
+    def _progress(self, names: Iterable[str]) -> tuple[set[str], dict[str, list[ModelVersion]]]:
         """Models that are not available yet, and those of them whose every version failed."""
         waiting = {name for name in names if not self.manager.available(name)}
         failed = {}
@@ -160,7 +161,7 @@ class Core:
         with self.manager.changed:
             while True:
                 waiting, failed = self._progress(names)
-                idle: dict[str, list[Entry]] = {
+                idle: dict[str, list[ModelVersion]] = {
                     name: [] for name in waiting if not self.manager.wanted(name)
                 }
                 if not waiting - idle.keys():
@@ -174,7 +175,7 @@ class Core:
                     )
                 self.manager.changed.wait(min(left, 1.0))
 
-    def _did_not_load(self, failed: dict[str, list[Entry]]) -> ServingError:
+    def _did_not_load(self, failed: dict[str, list[ModelVersion]]) -> ServingError:
         error = unavailable(failed)
         notes = [self.source.complaint(name) for name, entries in failed.items() if not entries]
         return ServingError(error.code, " ".join([error.message, *filter(None, notes)]))

@@ -7,7 +7,6 @@ a table that is replaced as a whole, never changed in place.
 
 from __future__ import annotations
 
-import enum
 import logging
 import threading
 import time
@@ -16,79 +15,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
+from serving.lifecycle.version import ModelVersion, State
 from serving.models.servable import Servable
 
 log = logging.getLogger("serving.lifecycle.manager")
 MOST_ENDED = 200
 
 
-class State(enum.IntEnum):
-    """States of a version, numbered as in GetModelStatus."""
-
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
-
-
-class Entry:
-    """One version of a model, from the moment it is wanted until it is gone."""
-
-    def __init__(self, name: str, version: int, path: str, stamp: Any = None) -> None:
-        self.name, self.version, self.path, self.stamp = name, version, path, stamp
-        self.state = State.START
-        self.error: ServingError | None = None
-        self.servable: Servable | None = None
-        self.wanted = True
-        self._lock = threading.Lock()
-        self._open = False
-        self._running = 0
-        self._idle = threading.Event()
-
-    def __str__(self) -> str:
-        return f"{{name: {self.name} version: {self.version}}}"
-
-    def open(self, servable: Servable) -> None:
-        """From now on requests may use it."""
-        self.servable = servable
-        self._open = True
-
-    @property
-    def opened(self) -> Servable:
-        """The loaded version; only for a request that has entered."""
-        if self.servable is None:
-            raise RuntimeError(f"{self} was used without entering it")
-        return self.servable
-
-    def enter(self) -> bool:
-        """Count a request in; False when the version no longer takes requests."""
-        with self._lock:
-            self._running += self._open
-            return self._open
-
-    def leave(self) -> None:
-        """Count a request out."""
-        with self._lock:
-            self._running -= 1
-            if not self._running and not self._open:
-                self._idle.set()
-
-    def drain(self) -> None:
-        """Take no more requests and wait for those that run."""
-        with self._lock:
-            self._open = False
-            if not self._running:
-                return
-        self._idle.wait()
-
-
 @dataclass(frozen=True)
 class Model:
     """What a request may find of a model: its available versions and its labels."""
 
-    versions: Mapping[int, Entry]
-    latest: Entry | None
+    versions: Mapping[int, ModelVersion]
+    latest: ModelVersion | None
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -111,32 +50,39 @@ class Manager:
         self._retry = retry
         self._slots = threading.Semaphore(max(1, parallel_loads))
         self.changed = threading.Condition(threading.RLock())
-        self._entries: dict[str, dict[int, Entry]] = {}
-        self._ended: dict[str, dict[int, Entry]] = {}
+        self._entries: dict[str, dict[int, ModelVersion]] = {}
+        self._ended: dict[str, dict[int, ModelVersion]] = {}
         self._labels: dict[str, dict[str, int]] = {}
         self._table: dict[str, Model] = {}
         self._closing = False
 
     # Requests ---------------------------------------------------------------------------------
 
-    def enter(self, name: str, version: int | None = None, label: str | None = None) -> Entry:
-        """An available version, kept loaded until the caller calls its `leave`.
+    def acquire(
+        self, name: str, version: int | None = None, label: str | None = None
+    ) -> ModelVersion:
+        """An available version, kept loaded until the caller calls its `release`.
 
         Raises:
             ServingError: NOT_FOUND without such a version, INVALID_ARGUMENT for a label.
         """
         while True:
-            model = self._table.get(name)
-            if label is not None:
-                version = self._labelled(model, label)
-            entry = None
-            if model is not None:
-                entry = model.latest if version is None else model.versions.get(version)
-            if entry is None:
-                request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-                raise not_found(f"Servable not found for request: {request}")
-            if entry.enter():
-                return entry
+            found = self.find(name, version, label)
+            if found.acquire():
+                return found
+
+    def find(self, name: str, version: int | None = None, label: str | None = None) -> ModelVersion:
+        """The same without keeping it loaded."""
+        model = self._table.get(name)
+        if label is not None:
+            version = self._labelled(model, label)
+        found = None
+        if model is not None:
+            found = model.latest if version is None else model.versions.get(version)
+        if found is None:
+            request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+            raise not_found(f"Servable not found for request: {request}")
+        return found
 
     @staticmethod
     def _labelled(model: Model | None, label: str) -> int:
@@ -146,7 +92,7 @@ class Manager:
 
     # Status -----------------------------------------------------------------------------------
 
-    def status(self, name: str) -> list[Entry]:
+    def status(self, name: str) -> list[ModelVersion]:
         """Every version that is or was there, highest first."""
         with self.changed:
             known = self._ended.get(name, {}) | self._entries.get(name, {})
@@ -157,11 +103,11 @@ class Manager:
         model = self._table.get(name)
         return sorted(model.versions) if model is not None else []
 
-    def loaded(self) -> list[Entry]:
+    def loaded(self) -> list[ModelVersion]:
         """The latest available version of every model."""
         return [model.latest for model in self._table.values() if model.latest is not None]
 
-    def wanted(self, name: str) -> list[Entry]:
+    def wanted(self, name: str) -> list[ModelVersion]:
         """The versions that should be served, whatever their state."""
         with self.changed:
             return [e for e in self._entries.get(name, {}).values() if e.wanted]
@@ -197,7 +143,7 @@ class Manager:
                 old = entries.get(version)
                 if old is not None and not _replaceable(old, stamp):
                     continue
-                entry = entries[version] = Entry(name, version, path, stamp)
+                entry = entries[version] = ModelVersion(name, version, path, stamp)
                 self._spawn(self._load_entry, entry)
             self._settle(name)
 
@@ -217,7 +163,7 @@ class Manager:
                 self._spawn(self._unload_entry, entry)
         self.changed.notify_all()
 
-    def _remember_end(self, entry: Entry) -> None:
+    def _remember_end(self, entry: ModelVersion) -> None:
         ended = self._ended.setdefault(entry.name, {})
         ended[entry.version] = entry
         while len(ended) > MOST_ENDED:
@@ -236,7 +182,7 @@ class Manager:
         self._table = table
         self.changed.notify_all()
 
-    def _move(self, entry: Entry, state: State, error: ServingError | None = None) -> None:
+    def _move(self, entry: ModelVersion, state: State, error: ServingError | None = None) -> None:
         with self.changed:
             entry.state, entry.error = state, error
             self._publish(entry.name)
@@ -245,10 +191,10 @@ class Manager:
 
     # Threads ----------------------------------------------------------------------------------
 
-    def _spawn(self, work: Callable[[Entry], None], entry: Entry) -> None:
+    def _spawn(self, work: Callable[[ModelVersion], None], entry: ModelVersion) -> None:
         threading.Thread(target=work, args=(entry,), daemon=True, name=f"model-{entry}").start()
 
-    def _load_entry(self, entry: Entry) -> None:
+    def _load_entry(self, entry: ModelVersion) -> None:
         for attempt in range(self._retry.retries + 1):
             if attempt and not self._pause(entry):
                 break
@@ -261,7 +207,7 @@ class Manager:
                     return
         self._move(entry, State.END, entry.error)
 
-    def _pause(self, entry: Entry) -> bool:
+    def _pause(self, entry: ModelVersion) -> bool:
         """Wait before the next try; False when the version is no longer wanted."""
         until = time.monotonic() + self._retry.pause_seconds
         with self.changed:
@@ -269,7 +215,7 @@ class Manager:
                 self.changed.wait(left)
         return entry.wanted
 
-    def _try_load(self, entry: Entry) -> bool:
+    def _try_load(self, entry: ModelVersion) -> bool:
         start = time.monotonic()
         try:
             servable = self._load(entry.name, entry.version, entry.path)
@@ -283,7 +229,7 @@ class Manager:
         self._move(entry, State.AVAILABLE)
         return True
 
-    def _unload_entry(self, entry: Entry) -> None:
+    def _unload_entry(self, entry: ModelVersion) -> None:
         entry.drain()
         if entry.servable is not None:
             entry.servable.close()
@@ -305,14 +251,14 @@ class Manager:
                 self.changed.wait(0.1)
 
 
-def _replaceable(old: Entry, stamp: Any) -> bool:
+def _replaceable(old: ModelVersion, stamp: Any) -> bool:
     """Whether a version that is there may be loaded anew: only one that ended, when changed."""
     if old.state is not State.END:
         return False
     return old.error is None or old.stamp != stamp
 
 
-def unavailable_message(failed: Mapping[str, list[Entry]]) -> str:
+def unavailable_message(failed: Mapping[str, list[ModelVersion]]) -> str:
     """What a start or a reload that left models out fails with."""
     parts = []
     for name, entries in failed.items():
@@ -324,6 +270,6 @@ def unavailable_message(failed: Mapping[str, list[Entry]]) -> str:
     return f"{len(failed)} model(s) did not become available: {{{''.join(parts)}}}"
 
 
-def unavailable(failed: Mapping[str, list[Entry]]) -> ServingError:
+def unavailable(failed: Mapping[str, list[ModelVersion]]) -> ServingError:
     """UNKNOWN, as the original reports models that did not load."""
     return ServingError(Code.UNKNOWN, unavailable_message(failed))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from serving.models.signatures import Signature
+from serving.session.program import GraphRunner
 
 
 class Runner(Protocol):
@@ -34,6 +35,11 @@ class Servable:
     version: int
     signatures: Mapping[str, Signature]
     runner: Runner
+
+    @property
+    def batches(self) -> bool:
+        """Whether requests may wait to share a run."""
+        return isinstance(self.runner, GraphRunner) and self.runner.limits is not None
 
     def close(self) -> None:
         """Free the model's memory; no request may be running."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import uvicorn
 
-from serving.batching.queue import LARGEST_BYTES, Gatherer
+from serving.batching.scheduler import LARGEST_BYTES, BatchScheduler
 from serving.engine import Engine
 from serving.errors import Code, ServingError, deadline_exceeded, invalid_argument
 from serving.options import Flags
@@ -63,7 +63,7 @@ class RestApp:
         self._cors = CORS if flags.rest_api_enable_cors_support else ()
         self._metrics_path = metrics_path
         self._pool = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="rest")
-        self._gatherer = Gatherer(self._pool) if flags.enable_batching else None
+        self._scheduler = BatchScheduler(self._pool) if flags.enable_batching else None
         self.ready = False
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -81,7 +81,6 @@ class RestApp:
             (b"content-type", answer.content_type.encode()),
             (b"content-length", str(len(answer.body)).encode()),
             *self._cors,
-            *answer.headers,
         ]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
@@ -135,18 +134,18 @@ class RestApp:
             body = await self._body(scope, receive)
         except ServingError as error:
             return error_answer(error)
-        if self._gatherer is not None and len(body) <= LARGEST_BYTES:
-            answer = await self._gathered(self._gatherer, path, query, body)
+        if self._scheduler is not None and len(body) <= LARGEST_BYTES:
+            answer = await self._batched(self._scheduler, path, query, body)
             if answer is not None:
                 return answer
         return await self._in_thread(self._routes.post, path, query, body)
 
-    async def _gathered(
-        self, gatherer: Gatherer, path: str, query: str, body: bytes
+    async def _batched(
+        self, scheduler: BatchScheduler, path: str, query: str, body: bytes
     ) -> Answer | None:
         try:
             async with asyncio.timeout(self._timeout if self._timeout > 0 else None):
-                return await self._routes.post_gathered(gatherer, path, query, body)
+                return await self._routes.post_batched(scheduler, path, query, body)
         except TimeoutError:
             return error_answer(deadline_exceeded(TIMED_OUT))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from serving.errors import ServingError, invalid_argument
-from serving.rest import json_input
+from serving.rest import json_body, json_values
 
 KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 LARGEST_INT64 = (1 << 63) - 1
@@ -14,7 +14,7 @@ LARGEST_INT64 = (1 << 63) - 1
 
 def fill_request(document: Mapping[str, Any], request: Any) -> None:
     """Fill a ClassificationRequest or RegressionRequest from its JSON body."""
-    request.model_spec.signature_name = json_input.signature_name(document)
+    request.model_spec.signature_name = json_body.signature_name(document)
     target = request.input.example_list
     if "context" in document:
         target = request.input.example_list_with_context
@@ -25,7 +25,7 @@ def fill_request(document: Mapping[str, Any], request: Any) -> None:
 
 
 def _examples(document: Mapping[str, Any]) -> list[Any]:
-    shown = f"JSON Value: {json_input.echo(document)}"
+    shown = f"JSON Value: {json_body.echo(document)}"
     if "examples" not in document:
         raise invalid_argument(
             f"{shown} When method is classify, key 'examples' is expected and was not found"
@@ -41,10 +41,10 @@ def _examples(document: Mapping[str, Any]) -> list[Any]:
 def _fill_example(value: Any, example: Any) -> None:
     if not isinstance(value, dict):
         raise invalid_argument(
-            f"Example must be JSON object but got JSON {json_input.json_type(value)}"
+            f"Example must be JSON object but got JSON {json_values.json_type(value)}"
         )
     for name, content in value.items():
-        key = json_input.valid_text(name)
+        key = json_body.valid_text(name)
         feature = example.features.feature[key]
         for item in content if isinstance(content, list) else [content]:
             _add(feature, key, item)
@@ -67,11 +67,11 @@ def _converted(name: str, value: Any) -> tuple[str, Any]:
     if isinstance(value, int):
         return "int64_list", _int64(name, value)
     if isinstance(value, float):
-        return "float_list", float(json_input.array_of([value], 1)[0])
+        return "float_list", float(json_values.array_of([value], 1)[0])
     if isinstance(value, str):
-        return "bytes_list", json_input.text_bytes(value)
+        return "bytes_list", json_values.text_bytes(value)
     if isinstance(value, dict) and list(value) == ["b64"]:
-        return "bytes_list", json_input.base64_bytes(value)
+        return "bytes_list", json_values.base64_bytes(value)
     raise _unexpected(name, value)
 
 
@@ -85,5 +85,5 @@ def _int64(name: str, value: int) -> int:
 
 def _unexpected(name: str, value: Any) -> ServingError:
     return invalid_argument(
-        f"Feature: {name} has element with unexpected JSON type: {json_input.json_type(value)}"
+        f"Feature: {name} has element with unexpected JSON type: {json_values.json_type(value)}"
     )

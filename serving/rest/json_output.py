@@ -95,14 +95,9 @@ def _row_texts(name: str, array: np.ndarray) -> Leaf:
     texts = leaves(name, array)
     for size in reversed(array.shape[1:]):
         if size == 0:
-            texts = ["[]"] * (array.size or 1)
-            return _empty_rows(array)
+            return [json.dumps(row) for row in array.tolist()]
         texts = ["[" + ", ".join(texts[i : i + size]) + "]" for i in range(0, len(texts), size)]
     return texts
-
-
-def _empty_rows(array: np.ndarray) -> Leaf:
-    return [json.dumps(row) for row in array.tolist()]
 
 
 def _nested(name: str, array: np.ndarray, depth: int) -> str:

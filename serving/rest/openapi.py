@@ -8,7 +8,7 @@ from typing import Any
 from tensorflow.core.framework import types_pb2
 
 from serving.engine import Engine
-from serving.lifecycle.manager import Entry
+from serving.lifecycle.version import ModelVersion
 from serving.models.signatures import Signature, Slot
 from serving.rest.routes import Answer
 
@@ -51,8 +51,8 @@ def readiness(serving: bool, missing: list[str]) -> Answer:
 def document(engine: Engine) -> bytes:
     """The OpenAPI 3 document of the models that are loaded now."""
     paths: dict[str, Any] = {}
-    for entry in sorted(engine.core.manager.loaded(), key=lambda e: e.name):
-        paths |= _model_paths(entry)
+    for version in sorted(engine.core.manager.loaded(), key=lambda v: v.name):
+        paths |= _model_paths(version)
     content = {
         "openapi": "3.0.3",
         "info": {"title": "Model server", "version": "1"},
@@ -61,14 +61,14 @@ def document(engine: Engine) -> bytes:
     return json.dumps(content, indent=2).encode()
 
 
-def _model_paths(entry: Entry) -> dict[str, Any]:
-    base = f"/v1/models/{entry.name}"
-    signatures = entry.servable.signatures if entry.servable is not None else {}
+def _model_paths(version: ModelVersion) -> dict[str, Any]:
+    base = f"/v1/models/{version.name}"
+    signatures = version.servable.signatures if version.servable is not None else {}
     usable = [s for s in signatures.values() if s.inputs]
     return {
-        base: {"get": _operation(f"Status of every version of {entry.name}")},
-        f"{base}/metadata": {"get": _operation(f"Signatures of {entry.name}")},
-        f"{base}:predict": {"post": _predict(entry, usable)},
+        base: {"get": _operation(f"Status of every version of {version.name}")},
+        f"{base}/metadata": {"get": _operation(f"Signatures of {version.name}")},
+        f"{base}:predict": {"post": _predict(version, usable)},
     }
 
 
@@ -76,10 +76,10 @@ def _operation(summary: str) -> dict[str, Any]:
     return {"summary": summary, "responses": {"200": {"description": "OK"}}}
 
 
-def _predict(entry: Entry, signatures: list[Signature]) -> dict[str, Any]:
+def _predict(version: ModelVersion, signatures: list[Signature]) -> dict[str, Any]:
     schemas = [_request_schema(signature) for signature in signatures]
     body = {"content": {"application/json": {"schema": {"oneOf": schemas}}}, "required": True}
-    summary = f"Run a signature of {entry.name}, version {entry.version}"
+    summary = f"Run a signature of {version.name}, version {version.version}"
     return {**_operation(summary), "requestBody": body}
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from serving.batching.requests import Inputs, Job
+from serving.batching.requests import Inputs, PendingPredict
 from serving.engine import Call, Engine
 from serving.errors import invalid_argument
 from serving.inference import predict as inference
 from serving.models import signatures
 from serving.models.servable import Servable
-from serving.rest import json_input, json_output
+from serving.rest import json_body, json_input, json_output
 
 
 class Body:
     """A predict body, apart from any model; its signature's name goes to the ModelSpec."""
 
     def __init__(self, text: bytes, spec: Any) -> None:
-        self._document = json_input.parse(text)
-        self._key = spec.signature_name = json_input.signature_name(self._document)
+        self._document = json_body.parse(text)
+        self._key = spec.signature_name = json_body.signature_name(self._document)
         self._in_rows = False
 
     def inputs(self, servable: Servable) -> Inputs:
@@ -34,7 +34,7 @@ class Body:
         return (json_output.predictions if self._in_rows else json_output.outputs)(by_name)
 
 
-class RestJob(Job):
+class PendingRestPredict(PendingPredict):
     """A predict request that waits for its batch."""
 
     def __init__(self, engine: Engine, call: Call, spec: Any, text: bytes) -> None:

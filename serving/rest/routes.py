@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -18,11 +18,11 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.batching.queue import Gatherer
+from serving.batching.scheduler import BatchScheduler
 from serving.engine import SIGNATURE_FIELD, Call, Engine
 from serving.errors import HTTP_STATUS, ServingError, from_exception, invalid_argument
-from serving.rest import json_examples, json_input, json_output
-from serving.rest.predict import RestJob, predict
+from serving.rest import json_body, json_examples, json_output
+from serving.rest.predict import PendingRestPredict, predict
 
 MODEL_API = re.compile(r"/v1/.*", re.IGNORECASE | re.DOTALL)
 INFER_PATH = re.compile(
@@ -45,7 +45,6 @@ class Answer:
     status: int
     body: bytes
     content_type: str = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = field(default=())
 
 
 def error_answer(error: BaseException) -> Answer:
@@ -79,18 +78,18 @@ class Routes:
         except Exception as error:
             return error_answer(error)
 
-    async def post_gathered(
-        self, gatherer: Gatherer, path: str, query: str, body: bytes
+    async def post_batched(
+        self, scheduler: BatchScheduler, path: str, query: str, body: bytes
     ) -> Answer | None:
         """Answer a predict POST in a batch; None if it is not for a model that batches."""
         try:
             spec, verb = self._target(path, query)
-            if verb != PREDICT:
+            if verb != PREDICT or not self._engine.batches(spec):
                 return None
-            job = RestJob(self._engine, self._call(verb), spec, body)
-            if job.gathers:
-                return Answer(200, await gatherer.answer(job))
-            job.abandon()
+            pending = PendingRestPredict(self._engine, self._call(verb), spec, body)
+            if pending.can_batch:
+                return Answer(200, await scheduler.schedule(pending))
+            pending.abandon()
             return None
         except Exception as error:
             return error_answer(error)
@@ -129,12 +128,12 @@ class Routes:
 
     def _classify(self, spec: Any, body: bytes, call: Call) -> bytes:
         request = classification_pb2.ClassificationRequest(model_spec=spec)
-        json_examples.fill_request(json_input.parse(body), request)
+        json_examples.fill_request(json_body.parse(body), request)
         return json_output.classifications(self._engine.classify(request, call).result)
 
     def _regress(self, spec: Any, body: bytes, call: Call) -> bytes:
         request = regression_pb2.RegressionRequest(model_spec=spec)
-        json_examples.fill_request(json_input.parse(body), request)
+        json_examples.fill_request(json_body.parse(body), request)
         return json_output.regressions(self._engine.regress(request, call).result)
 
     def _status(self, spec: Any) -> bytes:

@@ -19,12 +19,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of requests of each gathered batch from now on."""
-    from serving.batching import requests as merging
+    """The number of requests of each batch from now on."""
+    from serving.batching import requests
 
     sizes: list[int] = []
-    run = merging.run
+    run = requests.run_batch
     monkeypatch.setattr(
-        merging, "run", lambda jobs, alone: (sizes.append(len(jobs)), run(jobs, alone))
+        requests, "run_batch", lambda batch, alone: (sizes.append(len(batch)), run(batch, alone))
     )
     return sizes

@@ -16,7 +16,7 @@ from tensorflow.core.framework import tensor_pb2
 from serving.codec import tensors, wire
 from serving.errors import Code, ServingError, from_exception, truncated
 from serving.monitoring.metrics import Metrics
-from serving.rest import json_input, json_output
+from serving.rest import json_output, json_values
 
 NUMBERS = [
     np.float32, np.float64, np.float16, np.int8, np.uint8, np.int16, np.uint16, np.int32,
@@ -142,10 +142,10 @@ def depths(value):
 def test_nested_lists_are_arrays_or_refused(value):
     if depths(value) is None:
         with pytest.raises(ServingError) as error:
-            json_input.checked_array(value, 1)
+            json_values.checked_array(value, 1)
         assert error.value.code is Code.INVALID_ARGUMENT
     else:
-        assert json_input.checked_array(value, 1).tolist() == value
+        assert json_values.checked_array(value, 1).tolist() == value
 
 
 def test_metrics_page():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from serving.batching.policy import Gathering
+from serving.batching.queue import BatchQueue
 from serving.codec import protos
 from serving.config.files import with_batching_defaults
 from serving.errors import ServingError
@@ -52,7 +52,7 @@ class Request:
 
 
 class Model:
-    """A gathering whose batches run until they are ended."""
+    """A queue whose batches run until they are ended."""
 
     def __init__(
         self, rows: int = 32, threads: int = 2, queue: int = 4, parallel_batches: int = 1
@@ -61,11 +61,11 @@ class Model:
         self.sizes: list[int] = []
         self.alone: list[bool] = []
         self.running: list[list[Request]] = []
-        self._gathering = Gathering(
+        self._queue = BatchQueue(
             self.clock, Limits(rows, WAIT, threads, queue, parallel_batches), self._start
         )
 
-    def _start(self, gathering, batch, alone) -> None:
+    def _start(self, queue, batch, alone) -> None:
         self.sizes.append(len(batch))
         self.alone.append(alone)
         self.running.append(batch)
@@ -73,19 +73,19 @@ class Model:
     def ask(self, count: int, rows: int = 1) -> list[Request]:
         requests = [Request(rows) for _ in range(count)]
         for request in requests:
-            self._gathering.add(request)
+            self._queue.add(request)
         return requests
 
     def end(self, took: float = 0.1) -> None:
         self.clock.passes(took)
-        self._gathering.ended(self.running.pop(0), took)
+        self._queue.finished(self.running.pop(0), took)
 
     def remove(self, request) -> bool:
-        return self._gathering.remove(request)
+        return self._queue.remove(request)
 
     @property
     def idle(self) -> bool:
-        return self._gathering.idle
+        return self._queue.idle
 
 
 def settled(clients: int, **limits) -> Model:

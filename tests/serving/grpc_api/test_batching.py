@@ -15,7 +15,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.batching import requests as merging
+from serving.batching.requests import run_batch
 from serving.session.program import TIMED_OUT
 from tests.serving.batching_server import SLOW, batching_server, counted
 from tests.serving.conformance.conftest import eventually, predict_request
@@ -131,9 +131,9 @@ def test_a_deadline_that_passed_leaves_a_request_out_of_the_batch():
         def fail(self, error):
             self.error = error
 
-    job = Late()
-    merging.run([job], alone=True)
-    assert job.error.message == TIMED_OUT
+    pending = Late()
+    run_batch([pending], alone=True)
+    assert pending.error.message == TIMED_OUT
 
 
 def test_a_cancelled_request_leaves_its_batch(ask, address, runs):

@@ -1,0 +1,66 @@
+"""The JSON object of a request body, read as strictly as TensorFlow Serving reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from serving.errors import invalid_argument
+
+LONGEST_ECHO = 512
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object of a request body; what follows it is ignored.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, saying where it stops being JSON.
+    """
+    if not body:
+        raise invalid_argument("JSON Parse error: The document is empty")
+    text = body.decode("utf-8", "surrogateescape").lstrip(" \t\r\n\ufeff")
+    if not text:
+        raise invalid_argument("JSON Parse error: The document is empty. at offset: 0")
+    try:
+        document, _ = json.JSONDecoder().raw_decode(text)
+    except json.JSONDecodeError as error:
+        raise invalid_argument(
+            f"JSON Parse error: Invalid value. at offset: {error.pos} ({error.msg})"
+        ) from None
+    except RecursionError:
+        raise invalid_argument("JSON Parse error: nested too deeply") from None
+    except ValueError as error:
+        raise invalid_argument(f"JSON Parse error: {error}") from None
+    if not isinstance(document, dict):
+        raise invalid_argument(f"JSON Value: {echo(document)} Is not object")
+    return document
+
+
+def echo(value: Any) -> str:
+    """A JSON value for an error message, cut where it is long."""
+    try:
+        text = json.dumps(value, indent=4, ensure_ascii=True)
+    except (RecursionError, ValueError):
+        return "(deeply nested)"
+    return text if len(text) <= LONGEST_ECHO else text[:LONGEST_ECHO] + "..."
+
+
+def signature_name(document: Mapping[str, Any]) -> str:
+    """The request's `signature_name`, "" without one."""
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise invalid_argument(
+            f"JSON Value: {echo(document)} not formatted correctly. "
+            "'signature_name' key must be a string value."
+        )
+    return valid_text(name)
+
+
+def valid_text(text: str) -> str:
+    """A text that can be part of a message; bytes that were not UTF-8 in the body cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise invalid_argument("JSON Parse error: a name is not valid UTF-8") from None
+    return text
