@@ -1,6 +1,7 @@
 """A run's YAML file: read, checked against what a run understands, changed by `--set key=value`.
 
-One file describes one published run, in these sections (see training/configs/*.yaml)::
+One file describes one published run, in these sections (training/configs/reference.yaml explains
+each key)::
 
     extends    another config, whose keys this one changes (may be left out)
     name, description, seed
@@ -11,24 +12,41 @@ One file describes one published run, in these sections (see training/configs/*.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from zoo.errors import ZooError
 
 CONFIGS = Path(__file__).parent / "configs"
 
 
-@dataclass(frozen=True)
-class DataConfig:
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as a string."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+
+
+class Section(BaseModel):
+    """Keys of a YAML file: no others, of these types, not changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataConfig(Section):
     """Which corpus, and how its text becomes ids."""
 
     name: str
-    tokenizer: str = "words"  # words | whitespace | subword
+    tokenizer: Literal["words", "whitespace", "subword"] = "words"
     lowercase: bool = True
     vocabulary_size: int | None = 10_000
     min_count: int = 1
@@ -36,60 +54,66 @@ class DataConfig:
     limit: int | None = None  # train on the first sentences only (for trying things out)
 
 
-@dataclass(frozen=True)
-class OptimizerConfig:
+class ModelConfig(Section, extra="allow"):
+    """The model's class; all other keys are arguments of its constructor, which checks them."""
+
+    class_name: str = Field(alias="class")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return dict(self.model_extra or {})
+
+
+class OptimizerConfig(Section):
     """The optimizer and Algorithm 1 (gradient clipping)."""
 
-    name: str = "adam"  # adam | adamw | sgd
-    learning_rate: float = 1e-3
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    clip_norm: float | None = None  # by global norm, Algorithm 1
-    clip_value: float | None = None  # each entry on its own
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Number = 1e-3
+    momentum: Number = 0.0
+    weight_decay: Number = 0.0
+    clip_norm: Number | None = None  # by global norm, Algorithm 1
+    clip_value: Number | None = None  # each entry on its own
     average: bool = False  # averaged SGD: NT-ASGD's average of the weights (Merity 2017)
     average_after: int = 5  # epochs without progress before averaging starts
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Section):
     """Batches, length of the run, schedule and stopping."""
 
     epochs: int = 10
     batch_size: int = 64
     time_steps: int = 35  # streams: truncated back-propagation through so many steps
     stream: bool | None = None  # None: as the corpus is (running text or sentences)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    decay: float = 0.5  # learning rate factor on a plateau
+    optimizer: OptimizerConfig = OptimizerConfig()
+    decay: Number = 0.5  # learning rate factor on a plateau
     patience: int = 1  # epochs without a better validation figure before the decay
     decay_every_epoch_from: int | None = None  # or: decay at each epoch from this one on (Zaremba)
-    min_learning_rate: float = 1e-5
+    min_learning_rate: Number = 1e-5
     stop_after: int = 4  # epochs without a better validation figure before stopping
     warmup_steps: int = 0  # the learning rate grows linearly over these first steps
-    schedule: str = "plateau"  # plateau (decay, patience) | cosine: falls to 0 over all epochs
-    softmax: str = "exact"  # exact | sampled: see training.tasks.softmax
+    # plateau: by decay and patience; cosine: falls to 0 over all epochs
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    softmax: Literal["exact", "sampled"] = "exact"  # see training.tasks.softmax
     softmax_samples: int = 4096
-    softmax_dtype: str = "float32"  # float32 | bfloat16
-    activation_l2: float = 0.0  # AWD-LSTM's activation regularisation
-    slowness_l2: float = 0.0  # AWD-LSTM's temporal activation regularisation
-    label_smoothing: float = 0.0
+    softmax_dtype: Literal["float32", "bfloat16"] = "float32"
+    activation_l2: Number = 0.0  # AWD-LSTM's activation regularisation
+    slowness_l2: Number = 0.0  # AWD-LSTM's temporal activation regularisation
+    label_smoothing: Number = 0.0
     gradient_flow_every: int = 1000  # steps between looks at vanishing gradients; 0: never
     jit_compile: bool = False
-    options: dict[str, Any] = field(default_factory=dict)  # a task's own settings
+    options: dict[str, Any] = Field(default_factory=dict)  # a task's own settings
 
 
-@dataclass(frozen=True)
-class RunConfig:
+class RunConfig(Section):
     """A whole run."""
 
     name: str
     data: DataConfig
-    model: dict[str, Any]
-    training: TrainingConfig = field(default_factory=TrainingConfig)
+    model: ModelConfig
+    training: TrainingConfig = TrainingConfig()
     description: str = ""
     seed: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 def read_run_config(path: str | Path, changes: list[str] | None = None) -> RunConfig:
@@ -103,17 +127,18 @@ def read_run_config(path: str | Path, changes: list[str] | None = None) -> RunCo
         raise ZooError(f"{path} is an experiment, not a training run; use `zoo gradients {path}`")
     for change in changes or []:
         _apply(content, change)
-    if "class" not in content.get("model", {}):
+    model = content.get("model", {})
+    if isinstance(model, dict) and "class" not in model:
         raise ZooError(f"{path}: model.class is missing; name a model class, as other configs do")
-    return _build(RunConfig, content, str(path))
+    return checked(RunConfig, content, str(path))
 
 
 def _read_extended(path: str | Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
     """A file's content over that of the config that it `extends`, if any."""
-    found = _find(path)
+    found = find_config(path)
     if found in extended:
         raise ZooError(f"{path} extends itself; name another config behind `extends:`")
-    content = _read_yaml(found)
+    content = read_yaml(found)
     base = content.pop("extends", None)
     if base is None:
         return content
@@ -131,15 +156,21 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _find(path: str | Path) -> Path:
+def find_config(path: str | Path) -> Path:
     for candidate in (Path(path), CONFIGS / f"{path}.yaml", CONFIGS / Path(path).name):
         if candidate.is_file():
             return candidate
-    known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.yaml")))
+    known = ", ".join(path.stem for path in published_configs())
     raise ZooError(f"no config file {str(path)!r}; configs that come along: {known}")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def published_configs() -> list[Path]:
+    """The configs of runs and experiments; the reference files only explain their keys."""
+    found = sorted(CONFIGS.glob("*.yaml"))
+    return [path for path in found if not path.stem.startswith("reference")]
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -167,56 +198,42 @@ def _apply(content: dict[str, Any], change: str) -> None:
         raise ZooError(f"--set {change!r}: the value is not YAML") from None
 
 
-def _build(cls: Any, content: Any, where: str) -> Any:
-    """A dataclass from nested mappings, refusing unknown keys and wrong types by name."""
-    if not isinstance(content, dict):
-        raise ZooError(f"{where}: expected a mapping, got {content!r}")
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    unknown = sorted(set(content) - set(fields))
-    if unknown:
-        raise ZooError(f"{where}: unknown key {unknown[0]!r}; known keys are {', '.join(fields)}")
-    missing = [f.name for f in fields.values() if _required(f) and f.name not in content]
-    if missing:
-        raise ZooError(f"{where}: key {missing[0]!r} is missing")
-    return cls(**{k: _value(fields[k].type, v, f"{where}: {k}") for k, v in content.items()})
+Checked = TypeVar("Checked", bound=Section)
+_EXPECTED = {"string_type": "str", "int_type": "int", "float_type": "float", "bool_type": "bool"}
+_ORDER = {"extra_forbidden": 0, "missing": 1}  # a misspelt key often is missing too
 
 
-def _required(f: dataclasses.Field[Any]) -> bool:
-    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-
-
-_SECTIONS = {
-    "DataConfig": DataConfig,
-    "OptimizerConfig": OptimizerConfig,
-    "TrainingConfig": TrainingConfig,
-}
-_TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (int, float),
-    "bool": (bool,),
-    "dict[str, Any]": (dict,),
-}
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    name = str(kind)
-    if name in _SECTIONS:
-        return _build(_SECTIONS[name], value, where)
-    optional = name.endswith(" | None")
-    if optional and value is None:
-        return value
-    base = name.removesuffix(" | None")
-    if base == "float" and isinstance(value, str):
-        value = _number(value)  # YAML 1.1 reads 1e-3 as a string
-    wrong_bool = isinstance(value, bool) and base != "bool"
-    if wrong_bool or not isinstance(value, _TYPES[base]):
-        raise ZooError(f"{where} is {value!r}; expected {base}")
-    return float(value) if base == "float" and isinstance(value, int | float) else value
-
-
-def _number(text: str) -> float | str:
+def checked(section: type[Checked], content: dict[str, Any], where: str) -> Checked:
+    """A section of a file's content; what is wrong is said in one line that begins with `where`."""
     try:
-        return float(text)
-    except ValueError:
-        return text
+        return section.model_validate(content)
+    except ValidationError as failed:
+        first = min(failed.errors(), key=lambda error: _ORDER.get(error["type"], len(_ORDER)))
+        raise ZooError(f"{where}: {_line(section, first)}") from None
+
+
+def _line(section: type[Section], error: ErrorDetails) -> str:
+    """What is wrong with which key, and what it may be."""
+    path, kind, value = error["loc"], error["type"], error["input"]
+    dotted = ".".join(map(str, path))
+    parent, key = ".".join(map(str, path[:-1])), path[-1]
+    at = f"{parent}: " if parent else ""
+    if kind == "extra_forbidden":
+        known = ", ".join(_known_keys(section, path[:-1]))
+        return f"{at}unknown key {key!r}; known keys are {known}"
+    if kind == "missing":
+        return f"{at}key {key!r} is missing"
+    if kind in ("model_type", "dict_type"):
+        return f"{dotted}: expected a mapping, got {value!r}"
+    if kind == "literal_error":
+        choices = error["ctx"]["expected"].replace("'", "")
+        return f"{dotted}={value!r}: use {choices}"
+    return f"{at}{key} is {value!r}; expected {_EXPECTED.get(kind, error['msg'])}"
+
+
+def _known_keys(section: Any, path: Sequence[int | str]) -> list[str]:
+    """The keys of the section at a path below another one."""
+    for key in path:
+        is_section = hasattr(section, "model_fields")
+        section = section.model_fields[key].annotation if is_section else get_args(section)[-1]
+    return [field.alias or name for name, field in section.model_fields.items()]

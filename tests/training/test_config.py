@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+import inspect
 
-from training.config import CONFIGS, read_run_config
-from training.experiments.config import read_experiment
+import pytest
+import yaml
+
+import zoo
+from training.config import (
+    CONFIGS,
+    DataConfig,
+    RunConfig,
+    TrainingConfig,
+    published_configs,
+    read_run_config,
+)
+from training.experiments.config import ExperimentConfig, Network, read_experiment
+from training.tasks.translation import TranslationOptions
 from zoo.errors import ZooError
 
-PUBLISHED = [path for path in sorted(CONFIGS.glob("*.yaml")) if read_experiment(path) is None]
+PUBLISHED = [path for path in published_configs() if read_experiment(path) is None]
 MINIMAL = "name: toy\ndata: {name: tatoeba_en}\nmodel: {class: RecurrentLanguageModel}\n"
 
 
@@ -34,7 +46,7 @@ def test_changes_reach_nested_keys(write):
     config = read_run_config(write(MINIMAL), changes)
     assert config.training.optimizer.learning_rate == 0.01
     assert config.training.epochs == 3
-    assert config.model["units"] == 7
+    assert config.model.options["units"] == 7
 
 
 @pytest.mark.parametrize(
@@ -72,7 +84,7 @@ def test_a_config_extends_another(tmp_path):
     extended = tmp_path / "deeper.yaml"
     extended.write_text("extends: lstm_tatoeba_en\nname: deeper\nmodel:\n  num_layers: 2\n")
     deeper, plain = read_run_config(extended), read_run_config("lstm_tatoeba_en")
-    assert deeper.model == {**plain.model, "num_layers": 2}
+    assert deeper.model.options == {**plain.model.options, "num_layers": 2}
     assert (deeper.name, deeper.training) == ("deeper", plain.training)
 
 
@@ -81,3 +93,53 @@ def test_a_config_that_extends_itself_is_refused(tmp_path):
     config.write_text(f"extends: {config}\nname: loop\n")
     with pytest.raises(ZooError, match="extends itself"):
         read_run_config(config)
+
+
+def assert_every_key(content, config):
+    """The file names each key of the schema, none besides, and in every section."""
+    keys = {field.alias or name for name, field in type(config).model_fields.items()}
+    assert keys <= set(content)
+    for name, value in config:
+        if hasattr(type(value), "model_fields"):
+            assert_every_key(content[name], value)
+
+
+def test_the_reference_explains_every_key_and_shows_its_default():
+    path = CONFIGS / "reference.yaml"
+    config = read_run_config(path)
+    assert_every_key(yaml.safe_load(path.read_text(encoding="utf-8")), config)
+    assert config.training == TrainingConfig()
+    assert config.data == DataConfig(name=config.data.name)
+    assert config.seed == RunConfig.model_fields["seed"].default
+    explained = path.read_text(encoding="utf-8")
+    for name in (
+        *("RecurrentLanguageModel", "NeuralProbabilisticLanguageModel"),
+        *("BidirectionalLanguageModel", "Seq2Seq"),
+    ):
+        _, _, section = explained.partition(f"class: {name}")
+        arguments = inspect.signature(getattr(zoo.models, name)).parameters
+        options = [key for key in arguments if "tokenizer" not in key and key != "kwargs"]
+        assert [key for key in options if key not in section] == []
+    assert [key for key in TranslationOptions.model_fields if key not in explained] == []
+    model = inspect.signature(zoo.models.RecurrentLanguageModel).parameters
+    assert all(model[key].default == value for key, value in config.model.options.items())
+
+
+def test_the_reference_of_experiments_explains_every_key_and_shows_its_default():
+    path = CONFIGS / "reference_experiment.yaml"
+    config = read_experiment(path)
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert_every_key(content, config)
+    for name, network in config.networks.items():
+        assert_every_key(content["networks"][name], network)
+        assert network == Network(cell=network.cell)
+    told = {"description": config.description, "networks": config.networks}
+    assert config == ExperimentConfig(experiment=config.experiment, **told)
+
+
+def test_each_key_of_a_reference_has_a_comment():
+    for path in CONFIGS.glob("reference*.yaml"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            key, colon, value = line.partition(":")
+            if colon and "#" not in key and value.strip():
+                assert "#" in value, line

@@ -15,7 +15,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from training.config import RunConfig
@@ -25,10 +24,12 @@ from training.run.checkpoint import load_checkpoint, save_checkpoint
 from training.run.epoch_log import RunLog
 from training.run.schedule import Progress, after_epoch, averaging_due, learning_rate_at
 from training.run.trainer import Trainer, compile_trainer
-from training.tasks.counts import COUNTED, train_by_counting
+from training.tasks.counts import train_by_counting
 from training.tasks.progress_bar import tracked
 from training.tasks.registry import make_task
 from zoo.errors import ZooError
+from zoo.models.keras_model import KerasModel
+from zoo.models.registry import model_class
 
 
 class Run:
@@ -179,10 +180,9 @@ def train_epochs(
         ZooError: bad config or data; or the loss became NaN (the last checkpoint is intact).
     """
     target = Path(out) if out else Path("runs") / config.name
-    if config.model["class"] in COUNTED:
+    if not issubclass(model_class(config.model.class_name), KerasModel):
         yield from train_by_counting(config, data_dir, target)
         return
-    keras.utils.set_random_seed(config.seed)
     run = Run(config, data_dir, target)
     if resume:
         run.resume()

@@ -11,9 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from training.config import TrainingConfig
-from zoo.errors import ZooError
-
-SCHEDULES = ("plateau", "cosine")
 
 
 @dataclass
@@ -73,13 +70,7 @@ def averaging_due(progress: Progress, config: TrainingConfig) -> bool:
 
 
 def learning_rate_at(progress: Progress, config: TrainingConfig, steps_per_epoch: int = 1) -> float:
-    """The step's learning rate: the schedule's, grown linearly during warm-up.
-
-    Raises:
-        ZooError: `config.schedule` is not one of SCHEDULES.
-    """
-    if config.schedule not in SCHEDULES:
-        raise ZooError(f"training.schedule={config.schedule!r}: use {' or '.join(SCHEDULES)}")
+    """The step's learning rate: the schedule's, grown linearly during warm-up."""
     if progress.steps < config.warmup_steps:
         return progress.learning_rate * (progress.steps + 1) / config.warmup_steps
     if config.schedule == "plateau":

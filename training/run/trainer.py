@@ -89,7 +89,7 @@ def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     """The optimizer of a config, with gradient clipping by global norm (Algorithm 1) or by value.
 
     Raises:
-        ZooError: the name is not one of adam, adamw, sgd.
+        ZooError: both kinds of clipping are asked for.
     """
     common: dict[str, Any] = {
         "learning_rate": config.learning_rate,
@@ -98,13 +98,12 @@ def make_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     }
     if config.clip_norm is not None and config.clip_value is not None:
         raise ZooError("optimizer: set clip_norm or clip_value, not both")
-    if config.name == "adam":
-        return OnePassAdam(weight_decay=config.weight_decay or None, **common)
     if config.name == "adamw":
         return AdamW(weight_decay=config.weight_decay, **common)
+    common["weight_decay"] = config.weight_decay or None
     if config.name == "sgd":
-        return SGD(momentum=config.momentum, weight_decay=config.weight_decay or None, **common)
-    raise ZooError(f"optimizer name {config.name!r}: use adam, adamw or sgd")
+        return SGD(momentum=config.momentum, **common)
+    return OnePassAdam(**common)
 
 
 def compile_trainer(trainer: Trainer, config: TrainingConfig) -> None:

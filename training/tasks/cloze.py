@@ -7,55 +7,44 @@ than a language model's, and said to be so wherever it is printed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from training.config import RunConfig
+from training.datasets import Corpus
 from training.tasks.batches import Batch, sentence_batches
-from training.tasks.language_model import make_tokenizer
-from training.tasks.softmax import TrainingSoftmax
+from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.errors import ZooError
-from zoo.models.registry import model_class
 from zoo.text import BOS
+from zoo.types import Tensor
 
 BLANK_SHARE = 0.2  # of the words, hidden at a time where directions mix
 EVALUATION_BATCH = 64
 
 
-class ClozeTask:
+class ClozeTask(Task):
     """Batches, loss and evaluation of a BidirectionalLanguageModel."""
 
     figure = "cloze_perplexity"
-    lower_is_better = True
 
-    def __init__(self, config: RunConfig, corpus: Any) -> None:
-        self.config = config
-        self.licence = corpus.licence
-        train = list(corpus.train)[: config.data.limit]
-        self.tokenizer = make_tokenizer(config, train)
-        options = {k: v for k, v in config.model.items() if k != "class"}
-        keras.utils.set_random_seed(config.seed)
-        self.model = model_class(config.model["class"])(self.tokenizer, **options)
-        self.softmax = TrainingSoftmax(config.training)
-        encoded = (self.tokenizer.encode(text) for text in train)
-        self.train = [ids for ids in encoded if ids]
-        self.valid = [ids for ids in map(self.tokenizer.encode, corpus.valid) if ids]
+    def __init__(self, config: RunConfig, corpus: Corpus) -> None:
+        examples = training_examples(config, corpus)
+        tokenizer = make_tokenizer(config, examples)
+        super().__init__(config, corpus, tokenizer)
+        self.train = [ids for ids in map(tokenizer.encode, examples) if ids]
+        self.valid = [ids for ids in map(tokenizer.encode, corpus.valid) if ids]
         if not self.train or not self.valid:
             raise ZooError(f"{config.data.name}: no sentence with a word to predict")
-
-    def carried(self) -> None:
-        """Sentences stand alone: nothing is carried."""
 
     def steps_per_epoch(self) -> int:
         return -(-len(self.train) // self.config.training.batch_size)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Sentences with the positions to predict: all, or a random share where they are hidden."""
-        rng = np.random.default_rng([self.config.seed, epoch])
+        rng = self.shuffling(epoch)
         rows = sentence_batches(
             self.train, self.config.training.batch_size, self.config.data.max_length, rng
         )
@@ -63,8 +52,8 @@ class ClozeTask:
         return (with_blanks(cloze_batch(batch), rng if hide else None) for batch in rows)
 
     def loss(
-        self, batch: Any, carried: dict[str, Any] | None, training: bool
-    ) -> tuple[Any, Any, None]:
+        self, batch: Mapping[str, Tensor], carried: Carried | None, training: bool
+    ) -> tuple[Tensor, Tensor, None]:
         """Summed nats of the words at the counted positions, and their number."""
         hidden = self.model.features(batch["ids"], batch["blanks"], batch["mask"], training)
         output = self.model.output_projection
@@ -77,9 +66,9 @@ class ClozeTask:
 
 def cloze_batch(batch: Batch) -> Batch:
     """Whole sentences `<bos> w_1 ... w_n <eos>` with weight 1 at the words."""
-    first, targets, counted = batch["inputs"][:, :1], batch["targets"], batch["weights"]
-    ids = np.concatenate([np.where(first == 0, BOS, first), targets], axis=1)
-    mask = np.concatenate([np.ones_like(first, dtype=bool), targets != 0], axis=1)
+    start, targets, counted = batch["inputs"][:, :1], batch["targets"], batch["weights"]
+    ids = np.concatenate([np.where(start == 0, BOS, start), targets], axis=1)
+    mask = np.concatenate([np.ones_like(start, dtype=bool), targets != 0], axis=1)
     # The last counted target is <eos>, which is no word to fill in.
     words = np.concatenate([counted[:, 1:], np.zeros_like(counted[:, :1])], axis=1)
     weights = np.concatenate([np.zeros_like(words[:, :1]), words], axis=1)

@@ -11,18 +11,21 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 import zoo
 from training import datasets
 from training.config import RunConfig
-from training.tasks.language_model import make_tokenizer
+from training.datasets import Corpus
+from training.tasks.task import make_tokenizer, training_examples
 from zoo.errors import ZooError
 from zoo.models import InterpolatedLanguageModel, NGramLanguageModel
 from zoo.models.language_model import LanguageModel
+from zoo.models.registry import model_class
 
-COUNTED = ("NGramLanguageModel", "InterpolatedLanguageModel")
+Fitted = tuple[LanguageModel, list[str]]  # a model and the text that it was fitted to
 
 
 def train_by_counting(
@@ -31,12 +34,7 @@ def train_by_counting(
     """Count or tune, validate, write the preset; yields its one row."""
     corpus = datasets.load(config.data.name, data_dir)
     started = time.perf_counter()
-    if config.model["class"] == "NGramLanguageModel":
-        text = list(corpus.train)[: config.data.limit]
-        model: LanguageModel = counted(config, text)
-    else:
-        text = list(corpus.valid)
-        model = mixed(config, text)
+    model, text = fitted.dispatch(model_class(config.model.class_name))(config, corpus)
     seconds = time.perf_counter() - started
     valid, _ = nats_per_token(model, corpus.valid)
     perplexity = math.exp(valid) if valid < 700 else math.inf
@@ -60,27 +58,34 @@ def train_by_counting(
     }
 
 
-def counted(config: RunConfig, sentences: list[str]) -> NGramLanguageModel:
+def counted(config: RunConfig, corpus: Corpus) -> Fitted:
     """The n-gram model of the training text."""
-    options = {k: v for k, v in config.model.items() if k != "class"}
+    sentences = training_examples(config, corpus)
     tokenizer = make_tokenizer(config, sentences)
-    return NGramLanguageModel.train(sentences, tokenizer=tokenizer, **options)
+    return NGramLanguageModel.train(
+        sentences, tokenizer=tokenizer, **config.model.options
+    ), sentences
 
 
-def mixed(config: RunConfig, sentences: list[str]) -> InterpolatedLanguageModel:
-    """The models of the config with the weights under which the sentences are likeliest."""
-    options = {k: v for k, v in config.model.items() if k != "class"}
+def mixed(config: RunConfig, corpus: Corpus) -> Fitted:
+    """The models of the config with the weights under which the validation text is likeliest."""
+    options, sentences = config.model.options, list(corpus.valid)
     names = options.pop("models", None)
     if not isinstance(names, list) or options:
         raise ZooError(
             f"model of {config.name}: give `models`, a list of presets or directories, and "
-            f"nothing else; got {config.model!r:.120}"
+            f"nothing else; got {config.model.options!r:.120}"
         )
     parts = [zoo.load(str(name)) for name in names]
     for name, part in zip(names, parts, strict=True):
         if not isinstance(part, LanguageModel):
             raise ZooError(f"model.models: {name} is a {type(part).__name__}, no language model")
-    return InterpolatedLanguageModel.tune(parts, sentences)
+    return InterpolatedLanguageModel.tune(parts, sentences), sentences
+
+
+fitted = singledispatch(counted)  # by the model's class, with a config and its corpus
+fitted.register(NGramLanguageModel, counted)
+fitted.register(InterpolatedLanguageModel, mixed)
 
 
 def nats_per_token(model: LanguageModel, sentences: list[str]) -> tuple[float, int]:

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from training.config import RunConfig
+from training.datasets import Corpus
 from training.tasks.batches import Batch, encode_stream, sentence_batches, stream_batches
-from training.tasks.softmax import TrainingSoftmax
-from zoo.errors import ZooError
-from zoo.models.registry import model_class
-from zoo.text import WordTokenizer
+from training.tasks.task import Carried, Task, make_tokenizer, training_examples
+from zoo.types import Tensor
 
 EVALUATION_STREAMS = 8  # parallel streams: a few words of context are lost at their starts
 EVALUATION_STEPS = 128
 
 
-def make_tokenizer(config: RunConfig, sentences: list[str]) -> WordTokenizer:
-    """A tokenizer and vocabulary from the training sentences, as the config says."""
-    data = config.data
-    if data.tokenizer not in ("words", "whitespace"):
-        raise ZooError(f"data.tokenizer={data.tokenizer!r}: use 'words' or 'whitespace'")
-    return WordTokenizer.train(
-        sentences,
-        size=data.vocabulary_size,
-        min_count=data.min_count,
-        lowercase=data.lowercase,
-        split=data.tokenizer,
-    )
-
-
-class LanguageModelTask:
+class LanguageModelTask(Task):
     """Batches, loss and evaluation of a left-to-right neural language model.
 
     Args:
@@ -44,51 +28,39 @@ class LanguageModelTask:
     """
 
     figure = "perplexity"
-    lower_is_better = True
 
-    def __init__(self, config: RunConfig, corpus: Any) -> None:
-        self.config = config
-        self.licence = corpus.licence
-        train = list(corpus.train)[: config.data.limit]
-        self.tokenizer = make_tokenizer(config, train)
-        options = {k: v for k, v in config.model.items() if k != "class"}
-        keras.utils.set_random_seed(config.seed)
-        self.model = model_class(config.model["class"])(self.tokenizer, **options)
-        self.softmax = TrainingSoftmax(config.training)
+    def __init__(self, config: RunConfig, corpus: Corpus) -> None:
+        examples = training_examples(config, corpus)
+        tokenizer = make_tokenizer(config, examples)
+        super().__init__(config, corpus, tokenizer)
         stream = config.training.stream
         self.is_stream = corpus.is_stream if stream is None else stream
-        self.sentences = {
-            "train": [self.tokenizer.encode(text) for text in train],
-            "valid": [self.tokenizer.encode(text) for text in corpus.valid],
-        }
-        self.stream = encode_stream(self.sentences["train"]) if self.is_stream else None
+        self.train = [tokenizer.encode(text) for text in examples]
+        self.valid = [tokenizer.encode(text) for text in corpus.valid]
+        self.stream = encode_stream(self.train) if self.is_stream else None
 
     def carried(self) -> dict[str, np.ndarray] | None:
-        """Initial values of the state carried from batch to batch; None for sentences."""
         if not self.is_stream:
             return None
         state = self.model.initial_state(self.config.training.batch_size)
         return {name: ops.convert_to_numpy(value) for name, value in state.items()}
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """The training batches of an epoch; the order follows from seed and epoch alone."""
-        training = self.config.training
-        rng = np.random.default_rng([self.config.seed, epoch])
+        training, longest = self.config.training, self.config.data.max_length
         if self.stream is None:
-            return sentence_batches(
-                self.sentences["train"], training.batch_size, self.config.data.max_length, rng
-            )
+            rng = self.shuffling(epoch)
+            return sentence_batches(self.train, training.batch_size, longest, rng)
         return stream_batches(self.stream, training.batch_size, training.time_steps)
 
     def steps_per_epoch(self) -> int:
         training = self.config.training
         if self.stream is None:
-            return -(-len(self.sentences["train"]) // training.batch_size)
+            return -(-len(self.train) // training.batch_size)
         return -(-len(self.stream) // (training.batch_size * training.time_steps))
 
     def loss(
-        self, batch: Any, carried: dict[str, Any] | None, training: bool
-    ) -> tuple[Any, Any, dict[str, Any] | None]:
+        self, batch: Mapping[str, Tensor], carried: Carried | None, training: bool
+    ) -> tuple[Tensor, Tensor, Carried | None]:
         """Summed nats over the counted tokens, their number, and the state to carry on."""
         hidden, state = self.model.features(batch["inputs"], carried, training=training)
         output = self.model.output_projection
@@ -97,7 +69,7 @@ class LanguageModelTask:
         total = nats + weight * self.regularisation(hidden)
         return total, weight, state if carried is not None else None
 
-    def regularisation(self, hidden: Any) -> Any:
+    def regularisation(self, hidden: Tensor) -> Tensor:
         """AWD-LSTM's penalties on the last layer: its size, and its change from step to step."""
         training = self.config.training
         hidden = ops.cast(hidden, "float32")
@@ -109,7 +81,7 @@ class LanguageModelTask:
 
     def evaluate(self) -> dict[str, float]:
         """Validation perplexity, as `zoo evaluate` measures it."""
-        sentences = self.sentences["valid"]
+        sentences = self.valid
         tokens = sum(len(s) + 1 for s in sentences)
         nats = (
             stream_nats(self.model, encode_stream(sentences))

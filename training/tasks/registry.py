@@ -3,68 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
-
-import keras
-import numpy as np
+from functools import singledispatch
 
 from training import datasets
 from training.config import RunConfig
-from training.tasks.softmax import TrainingSoftmax
+from training.datasets import Corpus
+from training.tasks.cloze import ClozeTask
+from training.tasks.language_model import LanguageModelTask
+from training.tasks.task import Task
+from training.tasks.translation import TranslationTask
 from zoo.errors import ZooError
+from zoo.models import BidirectionalLanguageModel, Seq2Seq
+from zoo.models.keras_model import KerasModel
+from zoo.models.language_model import LanguageModel
+from zoo.models.registry import model_class
 
 
-class Task(Protocol):
-    """What the training loop needs of a task."""
-
-    model: Any
-    figure: str
-    lower_is_better: bool
-    licence: str
-    softmax: TrainingSoftmax
-
-    def carried(self) -> dict[str, np.ndarray] | None: ...
-    def batches(self, epoch: int) -> Iterator[dict[str, np.ndarray]]: ...
-    def steps_per_epoch(self) -> int: ...
-    def loss(self, batch: Any, carried: Any, training: bool) -> tuple[Any, Any, Any]: ...
-    def evaluate(self) -> dict[str, float]: ...
+def _no_task(config: RunConfig, corpus: Corpus) -> Task:
+    raise ZooError(f"model.class={config.model.class_name!r} has no task to train it by")
 
 
-def _language_model(config: RunConfig, corpus: Any) -> Task:
-    from training.tasks.language_model import LanguageModelTask
-
-    return LanguageModelTask(config, corpus)
-
-
-def _cloze(config: RunConfig, corpus: Any) -> Task:
-    from training.tasks.cloze import ClozeTask
-
-    return ClozeTask(config, corpus)
-
-
-def _translation(config: RunConfig, corpus: Any) -> Task:
-    from training.tasks.translation import TranslationTask
-
-    return TranslationTask(config, corpus)
-
-
-TASKS: dict[str, Callable[[RunConfig, Any], Task]] = {
-    "RecurrentLanguageModel": _language_model,
-    "NeuralProbabilisticLanguageModel": _language_model,
-    "BidirectionalLanguageModel": _cloze,
-    "Seq2Seq": _translation,
-}
+task_of = singledispatch(_no_task)  # of a model's class: its task's constructor
+task_of.register(LanguageModel, LanguageModelTask)
+task_of.register(BidirectionalLanguageModel, ClozeTask)
+task_of.register(Seq2Seq, TranslationTask)
 
 
 def make_task(config: RunConfig, data_dir: str | os.PathLike[str] | None) -> Task:
     """The task of a config, with its corpus loaded and its model built."""
-    name = config.model["class"]
-    if name not in TASKS:
-        raise ZooError(f"model.class={name!r} is not trained by gradient; use {', '.join(TASKS)}")
-    keras.utils.set_random_seed(config.seed)
+    kind = model_class(config.model.class_name)
+    if not issubclass(kind, KerasModel):
+        raise ZooError(
+            f"model.class={kind.__name__!r} is not trained by gradient; name a neural model"
+        )
     corpus = datasets.load(config.data.name, data_dir)
     for part in ("train", "valid"):
         if not getattr(corpus, part):
             raise ZooError(f"data {corpus.name!r}: the {part} text is empty; give sentences")
-    return TASKS[name](config, corpus)
+    return task_of.dispatch(kind)(config, corpus)

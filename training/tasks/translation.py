@@ -11,69 +11,66 @@ The second form needs no second pass over the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from training.config import RunConfig
-from training.tasks.language_model import make_tokenizer
+from training.config import RunConfig, Section, checked
+from training.datasets import Corpus, Pair
 from training.tasks.pair_batches import Batch, EncodedPairs, pair_batches
 from training.tasks.progress_bar import tracked
-from training.tasks.softmax import TrainingSoftmax
+from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.errors import ZooError
+from zoo.layers import VocabularyOutput
 from zoo.metrics import bleu, perplexity
-from zoo.models.registry import model_class
+from zoo.text import SubwordTokenizer, Tokenizer
+from zoo.types import Tensor
 
 EVALUATION_CHUNK = 256  # translated between two ticks of the progress bar
-OPTIONS = {"source_vocabulary_size": None, "valid_pairs": 1_000, "valid_beam": 1}
 
 
-class TranslationTask:
+class TranslationOptions(Section):
+    """What `training.options` may say."""
+
+    source_vocabulary_size: int | None = None  # as data.vocabulary_size
+    valid_pairs: int = 1_000  # translated after each epoch, spread over the validation split
+    valid_beam: int = 1
+
+
+class TranslationTask(Task):
     """Batches, loss and evaluation of a translation model.
 
     Args:
-        config: the run. `training.options` may give `source_vocabulary_size` (default: as
-            `data.vocabulary_size`), `valid_pairs` (translated after each epoch, spread over the
-            validation split) and `valid_beam`.
+        config: the run; its `training.options` are `TranslationOptions`.
         corpus: `train`, `valid`, `test` lists of `training.datasets.Pair`.
     """
 
     figure = "bleu"
     lower_is_better = False
 
-    def __init__(self, config: RunConfig, corpus: Any) -> None:
-        self.config = config
-        self.licence = corpus.licence
-        self.options = checked_options(config)
-        train = list(corpus.train)[: config.data.limit]
+    def __init__(self, config: RunConfig, corpus: Corpus) -> None:
+        self.options = checked(TranslationOptions, config.training.options, "training.options")
+        train = training_examples(config, corpus)
         if not train or isinstance(train[0], str):
             raise ZooError(f"{config.data.name} holds no sentence pairs; a translation needs them")
-        self.valid = evenly(unique_sources(corpus.valid), self.options["valid_pairs"])
-        options = {k: v for k, v in config.model.items() if k != "class"}
-        source_size = self.options["source_vocabulary_size"]
+        self.valid = evenly(unique_sources(corpus.valid), self.options.valid_pairs)
+        source_size = self.options.source_vocabulary_size
         source = trained_tokenizer(sized(config, source_size), [pair.source for pair in train])
         target = trained_tokenizer(config, [pair.target for pair in train])
-        keras.utils.set_random_seed(config.seed)
-        self.model = model_class(config.model["class"])(source, target, **options)
-        self.softmax = TrainingSoftmax(config.training)
+        super().__init__(config, corpus, source, target)
         self.pairs = encoded(self.model, train).within(config.data.max_length)
 
-    def carried(self) -> None:
-        """Sentences carry nothing from batch to batch."""
-
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """The training batches of an epoch; the order follows from seed and epoch alone."""
-        rng = np.random.default_rng([self.config.seed, epoch])
-        return pair_batches(self.pairs, self.config.training.batch_size, rng)
+        return pair_batches(self.pairs, self.config.training.batch_size, self.shuffling(epoch))
 
     def steps_per_epoch(self) -> int:
         return -(-len(self.pairs) // self.config.training.batch_size)
 
-    def loss(self, batch: Any, carried: Any, training: bool) -> tuple[Any, Any, None]:
+    def loss(
+        self, batch: Mapping[str, Tensor], carried: Carried | None, training: bool
+    ) -> tuple[Tensor, Tensor, None]:
         """Summed nats over the target tokens, their number, and no state."""
         state = self.model.encode(batch["source"], training=training)
         hidden = self.model.features(state, batch["inputs"], training=training)
@@ -86,7 +83,7 @@ class TranslationTask:
 
     def evaluate(self) -> dict[str, float]:
         """BLEU and perplexity of the references on the validation pairs."""
-        pairs, beam = self.valid, self.options["valid_beam"]
+        pairs, beam = self.valid, self.options.valid_beam
         translations = translated(self.model, [pair.source for pair in pairs], beam)
         nats, tokens, _ = reference_nats(self.model, pairs)
         result = bleu(translations, references_of(pairs), lowercase=is_lowercase(self.model))
@@ -98,41 +95,34 @@ class TranslationTask:
         }
 
 
-def checked_options(config: RunConfig) -> dict[str, Any]:
-    """`training.options` with defaults, unknown names refused."""
-    unknown = sorted(set(config.training.options) - set(OPTIONS))
-    if unknown:
-        raise ZooError(f"training.options: unknown {unknown[0]!r}; known are {', '.join(OPTIONS)}")
-    return {**OPTIONS, **config.training.options}
-
-
 def sized(config: RunConfig, vocabulary_size: int | None) -> RunConfig:
     """The config with another vocabulary size, where one is given."""
     if vocabulary_size is None:
         return config
-    return replace(config, data=replace(config.data, vocabulary_size=vocabulary_size))
+    data = config.data.model_copy(update={"vocabulary_size": vocabulary_size})
+    return config.model_copy(update={"data": data})
 
 
-def trained_tokenizer(config: RunConfig, sentences: Iterable[str]) -> Any:
+def trained_tokenizer(config: RunConfig, sentences: Iterable[str]) -> Tokenizer:
     """One side's tokenizer; a sentence with several translations counts once."""
     unique, data = list(dict.fromkeys(sentences)), config.data
     if data.tokenizer != "subword":
         return make_tokenizer(config, unique)
-    from zoo.text import SubwordTokenizer
-
     return SubwordTokenizer.train(
         unique, size=data.vocabulary_size, min_count=data.min_count, lowercase=data.lowercase
     )
 
 
-def encoded(model: Any, pairs: Sequence[Any]) -> EncodedPairs:
+def encoded(model: Any, pairs: Sequence[Pair]) -> EncodedPairs:
     """Pairs as ids, the source in the encoder's order."""
     rows = tracked(pairs, "encoding", len(pairs))
     both = [(model.source_row(p.source), model.target_tokenizer.encode(p.target)) for p in rows]
     return EncodedPairs([source for source, _ in both], [target for _, target in both])
 
 
-def smoothing_term(output: Any, hidden: Any, targets: Any, weights: Any) -> Any:
+def smoothing_term(
+    output: VocabularyOutput, hidden: Tensor, targets: Tensor, weights: Tensor
+) -> Tensor:
     """Σ weight · (logit_w − mean logit) over all tokens, exact, without the vocabulary's logits."""
     kernel = output.kernel  # [features, vocabulary]
     columns = ops.take(ops.transpose(kernel), targets, axis=0)  # [batch, time, features]
@@ -143,18 +133,18 @@ def smoothing_term(output: Any, hidden: Any, targets: Any, weights: Any) -> Any:
     return ops.sum(ops.cast(term, "float32") * weights)
 
 
-def unique_sources(pairs: Sequence[Any]) -> list[Any]:
+def unique_sources(pairs: Sequence[Pair]) -> list[Pair]:
     """Each source once (its references are all in the pair)."""
     return list({pair.source: pair for pair in reversed(pairs)}.values())[::-1]
 
 
-def evenly(items: list[Any], count: int) -> list[Any]:
+def evenly(items: list[Pair], count: int) -> list[Pair]:
     """`count` of the items (or all), evenly spaced: a split may be sorted."""
     chosen = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
     return [items[i] for i in chosen]
 
 
-def references_of(pairs: Sequence[Any]) -> list[list[str]]:
+def references_of(pairs: Sequence[Pair]) -> list[list[str]]:
     """All known translations of each source."""
     return [list(pair.references) or [pair.target] for pair in pairs]
 
@@ -175,7 +165,7 @@ def translated(model: Any, texts: Sequence[str], beam: int) -> list[str]:
     return answers
 
 
-def reference_nats(model: Any, pairs: Sequence[Any]) -> tuple[float, int, int]:
+def reference_nats(model: Any, pairs: Sequence[Pair]) -> tuple[float, int, int]:
     """−log P of the targets given their sources, their tokens with `<eos>`, and unknown words."""
     scores = model.score([(pair.source, pair.target) for pair in pairs])
     return (
@@ -186,7 +176,7 @@ def reference_nats(model: Any, pairs: Sequence[Any]) -> tuple[float, int, int]:
 
 
 def evaluate_translation(
-    model: Any, pairs: Sequence[Any], beam: int = 5
+    model: Any, pairs: Sequence[Pair], beam: int = 5
 ) -> Iterator[dict[str, Any]]:
     """Rows of `zoo evaluate`: BLEU, chrF and the references' perplexity, with what they count."""
     sources = unique_sources(pairs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -81,8 +80,8 @@ def test_the_wall_throws_the_unclipped_and_not_the_clipped() -> None:
 
 def test_story_is_learnt_by_a_cell_that_remembers() -> None:
     config = ExperimentConfig(
-        "story", units=24, steps=500, names=3, distances=(0, 4), learning_rate=0.01,
-        networks={"gru": Network("gru"), "both": Network("bidirectional gru", steps=10)},
+        experiment="story", units=24, steps=500, names=3, distances=(0, 4), learning_rate=0.01,
+        networks={"gru": Network(cell="gru"), "both": Network(cell="bidirectional gru", steps=10)},
     )  # fmt: skip
     rows = {row["network"]: row for row in run_story(config)}
     assert rows["gru"]["recall"]["8"] > 0.95
@@ -93,8 +92,8 @@ def test_story_is_learnt_by_a_cell_that_remembers() -> None:
 
 def test_adding_is_learnt_over_a_short_way() -> None:
     config = ExperimentConfig(
-        "adding", units=32, steps=1500, length=10, learning_rate=0.005,
-        networks={"irnn": Network("rnn", options=IDENTITY)},
+        experiment="adding", units=32, steps=1500, length=10, learning_rate=0.005,
+        networks={"irnn": Network(cell="rnn", options=IDENTITY)},
     )  # fmt: skip
     (row,) = run_adding(config)
     assert row["mean_squared_error"] < 0.01 < row["always_one"]
@@ -105,7 +104,7 @@ def test_the_experiments_that_come_along_are_read(name: str) -> None:
     config = read_experiment(f"training/configs/{name}.yaml")
     assert config is not None
     assert config.experiment == name
-    assert dataclasses.replace(config, seed=2).seed == 2
+    assert config.model_copy(update={"seed": 2}).seed == 2
 
 
 def test_other_files_are_no_experiments(tmp_path: Path) -> None:
@@ -113,7 +112,7 @@ def test_other_files_are_no_experiments(tmp_path: Path) -> None:
     assert read_experiment(tmp_path / "missing.yaml") is None
     bad = tmp_path / "bad.yaml"
     for text, reason in [
-        ("experiment: baking", "none of story, adding"),
+        ("experiment: baking", "experiment='baking': use story, adding or error_surface"),
         ("experiment: story\noven: 3", "unknown key 'oven'"),
         ("experiment: story\nnetworks: {a: {sell: rnn}}", "networks.a: unknown key 'sell'"),
         ("experiment: [", "not a readable YAML"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.config import OptimizerConfig, TrainingConfig
+from training.config import OptimizerConfig, TrainingConfig, checked
 from training.run.schedule import Progress, after_epoch, averaging_due, learning_rate_at
 from zoo.errors import ZooError
 
@@ -70,5 +70,5 @@ def test_cosine_falls_from_the_warm_up_to_zero_and_never_decays():
 
 
 def test_an_unknown_schedule_is_refused():
-    with pytest.raises(ZooError, match="training.schedule='linear': use plateau or cosine"):
-        learning_rate_at(Progress(1.0), TrainingConfig(schedule="linear"))
+    with pytest.raises(ZooError, match="schedule='linear': use plateau or cosine"):
+        checked(TrainingConfig, {"schedule": "linear"}, "run.yaml")

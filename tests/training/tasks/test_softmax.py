@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from training.config import TrainingConfig
+from training.config import TrainingConfig, checked
 from training.tasks.softmax import TrainingSoftmax
 from zoo.errors import ZooError
 
@@ -64,10 +64,10 @@ def test_each_call_draws_other_words_and_the_state_decides_them():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"softmax": "hierarchical"}, "training.softmax='hierarchical': use exact or sampled"),
-        ({"softmax_dtype": "float16"}, "training.softmax_dtype='float16': use float32 or bfloat16"),
+        ({"softmax": "hierarchical"}, "softmax='hierarchical': use exact or sampled"),
+        ({"softmax_dtype": "float16"}, "softmax_dtype='float16': use float32 or bfloat16"),
     ],
 )
 def test_unknown_settings_are_refused(settings, message):
     with pytest.raises(ZooError, match=message):
-        summed_nats(**settings)
+        checked(TrainingConfig, settings, "run.yaml")

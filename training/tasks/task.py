@@ -1,0 +1,87 @@
+"""What a task is: a model, the batches that it learns from, its loss and its evaluation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from training.config import RunConfig
+from training.datasets import Corpus
+from training.tasks.softmax import TrainingSoftmax
+from zoo.errors import ZooError
+from zoo.models.registry import model_class
+from zoo.text import Tokenizer, WordTokenizer
+from zoo.types import Tensor
+
+Batch = dict[str, np.ndarray]
+Carried = dict[str, Tensor]  # the state that a stream carries from batch to batch
+
+
+class Task(ABC):
+    """What the training loop needs to know of a kind of model.
+
+    Args:
+        config: the run.
+        corpus: its text.
+        tokenizers: of the training text, as the model's constructor takes them.
+    """
+
+    figure: ClassVar[str]  # of `evaluate`, by which the schedule judges an epoch
+    lower_is_better: ClassVar[bool] = True
+
+    def __init__(self, config: RunConfig, corpus: Corpus, *tokenizers: Tokenizer) -> None:
+        self.config = config
+        self.licence = corpus.licence
+        # The run's only seeding: nothing before draws numbers, everything after follows from it.
+        keras.utils.set_random_seed(config.seed)
+        self.model = model_class(config.model.class_name)(*tokenizers, **config.model.options)
+        self.softmax = TrainingSoftmax(config.training)
+
+    def carried(self) -> dict[str, np.ndarray] | None:
+        """Initial values of the state carried from batch to batch; None: sentences stand alone."""
+        return None
+
+    @abstractmethod
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The training batches of an epoch; the order follows from seed and epoch alone."""
+
+    @abstractmethod
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+
+    @abstractmethod
+    def loss(
+        self, batch: Mapping[str, Tensor], carried: Carried | None, training: bool
+    ) -> tuple[Tensor, Tensor, Carried | None]:
+        """Summed loss (scalar), summed weight (scalar) and the state to carry on."""
+
+    @abstractmethod
+    def evaluate(self) -> dict[str, float]:
+        """Figures of the validation text, `figure` among them."""
+
+    def shuffling(self, epoch: int) -> np.random.Generator:
+        """The random numbers of an epoch's batches."""
+        return np.random.default_rng([self.config.seed, epoch])
+
+
+def training_examples(config: RunConfig, corpus: Corpus) -> list[Any]:
+    """The sentences or pairs that a run learns from."""
+    return list(corpus.train)[: config.data.limit]
+
+
+def make_tokenizer(config: RunConfig, sentences: list[str]) -> WordTokenizer:
+    """A tokenizer and vocabulary from the training sentences, as the config says."""
+    data = config.data
+    if data.tokenizer == "subword":
+        raise ZooError(f"data.tokenizer={data.tokenizer!r}: use 'words' or 'whitespace'")
+    return WordTokenizer.train(
+        sentences,
+        size=data.vocabulary_size,
+        min_count=data.min_count,
+        lowercase=data.lowercase,
+        split=data.tokenizer,
+    )
