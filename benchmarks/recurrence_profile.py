@@ -14,10 +14,10 @@ import tensorflow as tf
 
 from benchmarks.timing import in_turns
 from zoo.layers import make_recurrent
-from zoo.layers.recurrence import loop as recurrence
-from zoo.layers.recurrence import xla as gradient
+from zoo.layers.recurrence import xla
+from zoo.layers.recurrence.cell import Weights, product
+from zoo.types import Tensor
 
-Tensor = Any
 Parts = dict[str, Callable[[], Any]]
 REPEATS = 5
 compiled = tf.function(jit_compile=True, autograph=False)
@@ -36,8 +36,8 @@ def profile(cell: str, size: tuple[int, int, int], rounds: int) -> dict[str, Any
     gradients = 2 * timed["kernel_gradient"]
     return {
         "profile": f"{cell} {batch}x{time}x{units}",
-        "input": timed["input_projection"],
-        "forward": round(timed["forward"] - timed["input_projection"], 2),
+        "input": timed["input_product"],
+        "forward": round(timed["forward"] - timed["input_product"], 2),
         "forward_products": timed["forward_products"],
         "backward": timed["backward"],
         "backward_products": timed["backward_products"],
@@ -67,13 +67,13 @@ def hot(parts: Parts, rounds: int) -> dict[str, float]:
 
 def pieces(layer: Any, x: Tensor) -> Parts:
     """The step's own functions; x `[time, batch, features]`."""
-    loops = gradient.Loops(layer.cell(), unroll=False, compiled=True)
-    loop = recurrence.Weights(layer.recurrent_kernel.value, layer.recurrent_bias())
-    used = gradient.Parameters(loop, layer.input_projection())
+    loops = xla.Loops(layer.cell(), unroll=False, compiled=True)
+    loop = Weights(layer.recurrent_kernel.value, layer.recurrent_bias())
+    used = xla.Parameters(loop, layer.input_kernel())
     state = tuple(tf.zeros((x.shape[1], layer.units)) for _ in layer.state_names)
-    sizes = gradient.part_sizes(x.shape[1])
-    transposed = gradient.transposed_once(used)
-    parts = gradient.cut(gradient.Rows(x, state), sizes)
+    sizes = xla.part_sizes(x.shape[1])
+    transposed = xla.transposed_once(used)
+    parts = xla.cut(xla.Rows(x, state), sizes)
 
     @graph
     def forward(parts: Any) -> Any:
@@ -85,36 +85,34 @@ def pieces(layer: Any, x: Tensor) -> Parts:
         return [loops.backward(*one, used, transposed) for one in every]
 
     @graph
-    def input_gradient(d_projected: Any) -> Any:
-        return [loops.input_gradient(d, transposed) for d in d_projected]
+    def input_gradient(d_terms: Any) -> Any:
+        return [loops.input_gradient(d, transposed) for d in d_terms]
 
     @graph
     def axes(x: Tensor, outputs: Any) -> Any:
-        rows = gradient.cut(gradient.Rows(tf.transpose(x, (1, 0, 2)), state), sizes)
-        return rows, tf.transpose(gradient.joined(outputs).sequence, (1, 0, 2))
+        rows = xla.cut(xla.Rows(tf.transpose(x, (1, 0, 2)), state), sizes)
+        return rows, tf.transpose(xla.joined(outputs).sequence, (1, 0, 2))
 
     kept = [run for _, run in forward(parts)]
-    outputs = [
-        gradient.Rows(run.states[0], part.state) for run, part in zip(kept, parts, strict=True)
-    ]
+    outputs = [xla.Rows(run.states[0], part.state) for run, part in zip(kept, parts, strict=True)]
     d_parts = backward(kept, outputs)
-    d_projected = [d[0] for d in d_parts]
+    d_terms = [d[0] for d in d_parts]
     factors = [d[2][0] for d in d_parts]  # of the recurrent kernel
     batch_first = tf.transpose(x, (1, 0, 2))
-    kernel_gradient = graph(gradient.sum_over_parts)
-    turn = graph(lambda: gradient.transposed_once(used))
+    kernel_gradient = graph(xla.sum_over_parts)
+    turn = graph(lambda: xla.transposed_once(used))
     return {
         "forward": lambda: forward(parts),
         "backward": lambda: backward(kept, outputs),
         "kernel_gradient": lambda: kernel_gradient(factors),
-        "input_gradient": lambda: input_gradient(d_projected),
+        "input_gradient": lambda: input_gradient(d_terms),
         "axes": lambda: (axes(batch_first, outputs), turn()),
     }
 
 
 def products(x: Tensor, kernel: Tensor, recurrent: Tensor) -> Parts:
     """The matrix products in the pieces, without anything else."""
-    projected = recurrence.product(x, kernel)
+    terms = product(x, kernel)
 
     @compiled
     def loop(h: Tensor, w: Tensor) -> Tensor:
@@ -124,10 +122,10 @@ def products(x: Tensor, kernel: Tensor, recurrent: Tensor) -> Parts:
 
         return tf.while_loop(lambda t, *_: t < x.shape[0], body, (0, h, 0.0))[2]
 
-    project = tf.function(lambda: recurrence.product(x, kernel))
-    turned = tf.constant(tf.transpose(recurrent).numpy())
+    input_product = tf.function(lambda: product(x, kernel))
+    transposed = tf.constant(tf.transpose(recurrent).numpy())
     return {
-        "input_projection": project,
+        "input_product": input_product,
         "forward_products": lambda: loop(x[0], recurrent),
-        "backward_products": lambda: loop(projected[0], turned),
+        "backward_products": lambda: loop(terms[0], transposed),
     }

@@ -81,7 +81,13 @@ def _jitted_without_side_effects(function: Callable[..., Any]) -> Callable[..., 
 
 
 def gradient_is_recorded() -> bool:
-    """Whether a `tf.GradientTape` is recording this call; TensorFlow has no public way to ask."""
+    """Whether this call may be differentiated.
+
+    On TensorFlow: a `tf.GradientTape` is recording it, which there is no public way to ask. JAX
+    and PyTorch do not say.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return True
     from tensorflow.python.eager import record
 
     return bool(record.could_possibly_record())

@@ -25,7 +25,14 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers import Recurrent
-from zoo.layers.recurrence.loop import Cell, State, Weights, forward, make_step_back
+from zoo.layers.recurrence.cell import Cell, Weights
+from zoo.layers.recurrence.gradient import (
+    forward,
+    make_step_back,
+    previous_states,
+    unprojected,
+)
+from zoo.types import State
 
 SLOPES = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0, "linear": 1.0, "hard_sigmoid": 1 / 6}
 FADED = 0.01  # a norm below this share of distance 0 counts as forgotten
@@ -78,13 +85,9 @@ def trajectory(layer: Recurrent, inputs: Any, initial_state: Sequence[Any] | Non
     steps = ops.transpose(ops.cast(inputs, layer.compute_dtype), (1, 0, 2))
     steps = ops.flip(steps, axis=0) if layer.go_backwards else steps  # [time, batch, features]
     first = tuple(initial_state or layer.get_initial_state(steps.shape[1]))
-    weights = layer._loop_weights()
-    _, run = forward(cell, weights, layer.project(steps), first, None)
-    previous = tuple(
-        ops.concatenate([ops.expand_dims(s, 0), sequence[:-1]], axis=0)
-        for s, sequence in zip(first, run.states, strict=True)
-    )
-    current = run.states if run.hidden is None else (run.hidden, *run.states[1:])
+    weights = layer.loop_weights()
+    _, run = forward(cell, weights, layer.project_inputs(steps), first, None)
+    previous, current = previous_states(first, run), unprojected(run)
     return Trajectory(cell, weights, previous, current, run.saved)
 
 

@@ -1,8 +1,14 @@
-"""Recurrent layers: drop-ins for `keras.layers` with the notes' equations and faster training."""
+"""Recurrent layers: drop-ins for `keras.layers` with the notes' equations and faster training.
 
+Here too is the list of cells, from which models, tests and benchmarks pick one by name; see
+docs/adding-a-cell.md.
+"""
+
+from typing import Any
+
+from zoo.errors import ZooError
 from zoo.layers.attention import BahdanauAttention
 from zoo.layers.bidirectional import Bidirectional
-from zoo.layers.catalog import CELLS, make_recurrent
 from zoo.layers.cifg import CIFG
 from zoo.layers.dropout import EmbeddingDropout, LockedDropout
 from zoo.layers.gru import GRU
@@ -32,3 +38,30 @@ __all__ = [
     "make_recurrent",
     "sampled_softmax_cross_entropy",
 ]
+
+CELLS: dict[str, type[Recurrent]] = {
+    "rnn": SimpleRNN,
+    "gru": GRU,
+    "lstm": LSTM,
+    "cifg": CIFG,
+}
+
+
+def make_recurrent(cell_name: str, units: int, **kwargs: Any) -> Recurrent:
+    """Make a recurrent layer by the cell's name.
+
+    Args:
+        cell_name: a key of `CELLS`.
+        units: size of the hidden state.
+        **kwargs: the layer's other arguments.
+
+    Raises:
+        ZooError: the name is not in `CELLS`.
+
+    Example:
+        >>> make_recurrent("gru", 8, return_sequences=True).state_size
+        [8]
+    """
+    if cell_name not in CELLS:
+        raise ZooError(f"unknown cell {cell_name!r}: choose one of {', '.join(CELLS)}")
+    return CELLS[cell_name](units, **kwargs)

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 from keras import ops
 
-from zoo.layers.recurrence.loop import Cell
+from zoo.layers.recurrence.cell import Cell
+from zoo.types import Tensor
 
-Tensor = Any
+Function: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class Activation(NamedTuple):
-    """A function and its derivative as a function of the output (None: not known here)."""
+    """A function and its derivative as a function of the output."""
 
-    function: Callable[[Tensor], Tensor]
-    derivative: Callable[[Tensor], Tensor] | None
+    function: Function
+    derivative: Function
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.function(x)
@@ -38,7 +39,7 @@ def _hard_sigmoid_derivative(y: Tensor) -> Tensor:
     return ops.cast(ops.logical_and(y > 0, y < 1), y.dtype) / 6
 
 
-_DERIVATIVES: dict[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]] = {
+_DERIVATIVES: dict[Function, Function] = {
     keras.activations.tanh: lambda y: 1 - y * y,
     keras.activations.sigmoid: lambda y: y * (1 - y),
     keras.activations.relu: _relu_derivative,
@@ -47,8 +48,8 @@ _DERIVATIVES: dict[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]] = {
 }
 
 
-def with_derivative(function: Callable[[Tensor], Tensor]) -> Activation:
-    """Pair a Keras activation with its derivative, where one is known.
+def with_derivative(function: Function) -> Activation | None:
+    """A Keras activation with its derivative; None where that is not known here.
 
     Args:
         function: a callable as returned by `keras.activations.get`.
@@ -58,21 +59,23 @@ def with_derivative(function: Callable[[Tensor], Tensor]) -> Activation:
         >>> float(with_derivative(keras.activations.tanh).derivative(0.5))
         0.75
     """
-    return Activation(function, _DERIVATIVES.get(function))
+    derivative = _DERIVATIVES.get(function)
+    return None if derivative is None else Activation(function, derivative)
+
+
+# A cell's `step` and `step_gradient` before its activations are filled in: those come first,
+# as many as the cell has, which Callable cannot say.
+StepOf: TypeAlias = Callable[..., Any]
+StepGradientOf: TypeAlias = Callable[..., Any]
 
 
 @lru_cache(maxsize=64)
-def with_activations(
-    step: Callable[..., Any],
-    step_gradient: Callable[..., Any],
-    *functions: Callable[[Tensor], Tensor],
-) -> Cell:
+def with_activations(step: StepOf, step_gradient: StepGradientOf, *functions: Function) -> Cell:
     """A cell with its activations filled in: the same object for the same functions.
 
     So layers of the same kind share what is compiled for them. Without a known derivative of
     every activation the backend differentiates the loop.
     """
     activations = [with_derivative(function) for function in functions]
-    known = all(activation.derivative for activation in activations)
-    gradient = partial(step_gradient, *activations) if known else None
-    return Cell(partial(step, *activations), gradient)
+    gradient = None if None in activations else partial(step_gradient, *activations)
+    return Cell(partial(step, *functions), gradient)

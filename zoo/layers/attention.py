@@ -15,8 +15,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-
-Tensor = Any
+from zoo.types import InitializerLike, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -46,7 +45,7 @@ class BahdanauAttention(keras.layers.Layer):
     """
 
     def __init__(
-        self, units: int, kernel_initializer: Any = "glorot_uniform", **kwargs: Any
+        self, units: int, kernel_initializer: InitializerLike = "glorot_uniform", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         if units < 1:
@@ -54,7 +53,7 @@ class BahdanauAttention(keras.layers.Layer):
         self.units = units
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, query_shape: Any, memory_shape: Any, *_: Any, **__: Any) -> None:
+    def build(self, query_shape: Shape, memory_shape: Shape, *_: Any, **__: Any) -> None:
         make = self.kernel_initializer
         units = self.units
         self.query_kernel = self.add_weight(
@@ -96,7 +95,7 @@ class BahdanauAttention(keras.layers.Layer):
     def _cast(self, x: Any) -> Tensor:
         return ops.cast(x, self.compute_dtype)
 
-    def compute_output_shape(self, query_shape: Any, memory_shape: Any, *_: Any) -> Any:
+    def compute_output_shape(self, query_shape: Shape, memory_shape: Shape, *_: Any) -> Any:
         leading = tuple(query_shape[:-1])
         return (*leading, memory_shape[-1]), (*leading, memory_shape[1])
 

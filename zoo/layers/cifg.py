@@ -25,17 +25,25 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.activations import Activation, with_activations
+from zoo.layers.activations import Activation, Function, with_activations
 from zoo.layers.gated import ForgetBias
-from zoo.layers.recurrence.loop import Cell, State, Tensor
+from zoo.layers.recurrence.cell import Cell
+from zoo.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    State,
+    Tensor,
+)
 
 
 def step(
-    tanh: Activation, sigma: Activation, projected: Tensor, product: Tensor, previous: State
+    tanh: Function, sigma: Function, input_term: Tensor, recurrent_term: Tensor, previous: State
 ) -> tuple[State, State]:
     """The equations above up to the projection."""
     _, c_previous = previous
-    a_f, a_c, a_o = ops.split(projected + product, 3, axis=1)
+    a_f, a_c, a_o = ops.split(input_term + recurrent_term, 3, axis=1)
     f, o = sigma(a_f), sigma(a_o)
     memory = tanh(a_c)
     c = f * c_previous + (1 - f) * memory
@@ -43,7 +51,12 @@ def step(
 
 
 def step_gradient(
-    tanh: Any, sigma: Any, saved: State, previous: State, current: State, d_state: State
+    tanh: Activation,
+    sigma: Activation,
+    saved: State,
+    previous: State,
+    current: State,
+    d_state: State,
 ) -> tuple[Tensor, None, tuple[None, Tensor]]:
     d_h, d_c = d_state
     f, memory, o = saved
@@ -63,7 +76,8 @@ class CIFG(ForgetBias):
         units: size of c (and of h without a projection).
         projection_units: size of h after the projection P; None for no projection.
         unit_forget_bias: start the forget gate's bias at 1.
-        **kwargs: see `zoo.layers.recurrent.Recurrent`.
+        learn_initial_state, weight_drop, jit_compile: see `zoo.layers.Recurrent`.
+        All others are those of `keras.layers.LSTM`.
 
     Weights: `kernel` [features, 3 units], `recurrent_kernel` [outputs, 3 units], `bias`
     [3 units], then `projection_kernel` [units, outputs] where there is a projection.
@@ -81,14 +95,45 @@ class CIFG(ForgetBias):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
         *,
         projection_units: int | None = None,
+        learn_initial_state: bool = False,
+        weight_drop: float = 0.0,
+        jit_compile: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(units, activation, recurrent_activation, use_bias, **kwargs)
+        super().__init__(
+            units, activation, use_bias,
+            kernel_initializer, recurrent_initializer, bias_initializer,
+            kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout,
+            return_sequences, return_state, go_backwards, stateful, unroll, seed,
+            recurrent_activation=recurrent_activation, unit_forget_bias=unit_forget_bias,
+            learn_initial_state=learn_initial_state,
+            weight_drop=weight_drop, jit_compile=jit_compile, **kwargs,
+        )  # fmt: skip
         if projection_units is not None and projection_units < 1:
             raise ZooError(f"projection_units must be at least 1 or None, got {projection_units}")
         self.projection_units = projection_units
@@ -104,9 +149,7 @@ class CIFG(ForgetBias):
         self.projection_kernel = None
         if self.projection_units is not None:
             shape = (self.units, self.projection_units)
-            self.projection_kernel = self._add(
-                "kernel", shape, self.kernel_initializer, "projection_kernel"
-            )
+            self.projection_kernel = self.add_kernel("projection_kernel", shape)
 
     def projection(self) -> Tensor | None:
         return None if self.projection_kernel is None else self._cast(self.projection_kernel)

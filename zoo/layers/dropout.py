@@ -14,8 +14,15 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.types import Shape, Tensor
 
-Tensor = Any
+
+def draw_masks(
+    like: Tensor, rate: float, count: int, seed: keras.random.SeedGenerator
+) -> list[Tensor]:
+    """`count` dropout masks of the shape of `like`, as Keras's recurrent cells draw them."""
+    ones = ops.ones_like(like)
+    return [keras.random.dropout(ones, rate, seed=seed) for _ in range(count)]
 
 
 def check_rate(name: str, rate: float) -> float:
@@ -55,7 +62,7 @@ class LockedDropout(keras.layers.Layer):
         shape = (batch, 1, features)
         return keras.random.dropout(inputs, self.rate, noise_shape=shape, seed=self.seed_generator)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:

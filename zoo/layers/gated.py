@@ -8,22 +8,24 @@ import keras
 from keras import ops
 
 from zoo.layers.recurrent import Recurrent
-
-Tensor = Any
+from zoo.types import ActivationLike, InitializerLike, Shape, Tensor
 
 
 class Gated(Recurrent):
-    """A recurrent layer whose gates have an activation of their own (`recurrent_activation`)."""
+    """A recurrent layer whose gates have an activation of their own.
+
+    Args:
+        *arguments, **options: as in `zoo.layers.Recurrent`.
+        recurrent_activation: of the gates.
+    """
 
     def __init__(
         self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        **kwargs: Any,
+        *arguments: Any,
+        recurrent_activation: ActivationLike = "sigmoid",
+        **options: Any,
     ) -> None:
-        super().__init__(units, activation, use_bias, **kwargs)
+        super().__init__(*arguments, **options)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
 
     def get_config(self) -> dict[str, Any]:
@@ -32,27 +34,24 @@ class Gated(Recurrent):
 
 
 class ForgetBias(Gated):
-    """A gated layer with a forget gate, whose bias starts at 1 by default."""
+    """A gated layer with a forget gate, whose bias starts at 1 by default.
+
+    Args:
+        *arguments, **options: as in `Gated`.
+        unit_forget_bias: start the forget gate's bias at 1.
+    """
 
     forget_gate: ClassVar[int] = 0
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
-        use_bias: bool = True,
-        unit_forget_bias: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(units, activation, recurrent_activation, use_bias, **kwargs)
+    def __init__(self, *arguments: Any, unit_forget_bias: bool = True, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self.unit_forget_bias = unit_forget_bias
 
-    def make_bias_initializer(self) -> Any:
+    def make_bias_initializer(self) -> InitializerLike:
         if not self.unit_forget_bias:
-            return self.bias_initializer
+            return super().make_bias_initializer()
 
-        def blocks(_: Any, *args: Any, **kwargs: Any) -> Tensor:
+        def blocks(_: Shape, *args: Any, **kwargs: Any) -> Tensor:
             ones = keras.initializers.Ones()
             each = [
                 ones if g == self.forget_gate else self.bias_initializer for g in range(self.gates)

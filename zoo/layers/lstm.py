@@ -22,17 +22,25 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers.activations import Activation, with_activations
+from zoo.layers.activations import Activation, Function, with_activations
 from zoo.layers.gated import ForgetBias
-from zoo.layers.recurrence.loop import Cell, State, Tensor
+from zoo.layers.recurrence.cell import Cell
+from zoo.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    State,
+    Tensor,
+)
 
 
 def step(
-    tanh: Activation, sigma: Activation, projected: Tensor, product: Tensor, previous: State
+    tanh: Function, sigma: Function, input_term: Tensor, recurrent_term: Tensor, previous: State
 ) -> tuple[State, State]:
     """The six equations of section 4; the gates are saved, tanh(c_t) is computed again."""
     _, c_previous = previous
-    a_i, a_f, a_c, a_o = ops.split(projected + product, 4, axis=1)
+    a_i, a_f, a_c, a_o = ops.split(input_term + recurrent_term, 4, axis=1)
     i, f, o = sigma(a_i), sigma(a_f), sigma(a_o)
     memory = tanh(a_c)
     c = f * c_previous + i * memory
@@ -40,7 +48,12 @@ def step(
 
 
 def step_gradient(
-    tanh: Any, sigma: Any, saved: State, previous: State, current: State, d_state: State
+    tanh: Activation,
+    sigma: Activation,
+    saved: State,
+    previous: State,
+    current: State,
+    d_state: State,
 ) -> tuple[Tensor, None, tuple[None, Tensor]]:
     d_h, d_c = d_state
     i, f, memory, o = saved
@@ -59,8 +72,9 @@ class LSTM(ForgetBias):
 
     Args:
         units: size of h and c.
-        unit_forget_bias: start the forget gate's bias at 1.
-        **kwargs: see `zoo.layers.recurrent.Recurrent`.
+        use_cudnn: Keras's switch for GPUs, without effect: there is one implementation here.
+        learn_initial_state, weight_drop, jit_compile: see `zoo.layers.Recurrent`.
+        All others, by place or by name, are those of `keras.layers.LSTM`.
 
     Example:
         >>> import numpy as np
@@ -72,6 +86,49 @@ class LSTM(ForgetBias):
     gates = 4
     state_names = ("h", "c")
     forget_gate = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: bool | str = "auto",
+        *,
+        learn_initial_state: bool = False,
+        weight_drop: float = 0.0,
+        jit_compile: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            units, activation, use_bias,
+            kernel_initializer, recurrent_initializer, bias_initializer,
+            kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout,
+            return_sequences, return_state, go_backwards, stateful, unroll, seed,
+            recurrent_activation=recurrent_activation, unit_forget_bias=unit_forget_bias,
+            learn_initial_state=learn_initial_state,
+            weight_drop=weight_drop, jit_compile=jit_compile, **kwargs,
+        )  # fmt: skip
 
     def cell(self) -> Cell:
         return with_activations(step, step_gradient, self.activation, self.recurrent_activation)

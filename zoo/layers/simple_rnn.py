@@ -11,24 +11,23 @@ Its derivative along time, from which the product in [12] is built:
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
-from zoo.layers.activations import Activation, with_activations
-from zoo.layers.recurrence.loop import Cell, State, Tensor
+from zoo.layers.activations import Activation, Function, with_activations
+from zoo.layers.recurrence.cell import Cell
 from zoo.layers.recurrent import Recurrent
+from zoo.types import State, Tensor
 
 
 def step(
-    sigma: Activation, projected: Tensor, product: Tensor, previous: State
+    sigma: Function, input_term: Tensor, recurrent_term: Tensor, previous: State
 ) -> tuple[State, State]:
     """[5]; nothing is saved, since σ' is a function of h_t."""
-    return (sigma(projected + product),), ()
+    return (sigma(input_term + recurrent_term),), ()
 
 
 def step_gradient(
-    sigma: Any, saved: State, previous: State, current: State, d_state: State
+    sigma: Activation, saved: State, previous: State, current: State, d_state: State
 ) -> tuple[Tensor, None, tuple[None]]:
     return d_state[0] * sigma.derivative(current[0]), None, (None,)
 
@@ -40,7 +39,8 @@ class SimpleRNN(Recurrent):
     Args:
         units: size of h.
         activation: σ; "sigmoid" as in the notes, "tanh" or "relu".
-        **kwargs: see `zoo.layers.recurrent.Recurrent`.
+        learn_initial_state, weight_drop, jit_compile: see `zoo.layers.Recurrent`.
+        All others, by place or by name, are those of `keras.layers.SimpleRNN`.
 
     Example:
         >>> import numpy as np

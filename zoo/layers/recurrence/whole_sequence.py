@@ -1,67 +1,93 @@
-"""A recurrent layer's whole sequence: p_t = W x_t + b of all steps by one product, then the loop.
+"""A whole sequence through a cell: p_t = W x_t + b of all steps by one product, then the loop.
 
-Where TensorFlow compiles the loop, the product and the additions are compiled with it; elsewhere
-they are operations before and after it.
-
-Axes in this file: batch first, then time, as a layer is called.
+Which loop, and who differentiates it:
+    nobody, or a cell without a derivative      `loop.plain`: stock operations, which export
+    a `tf.GradientTape`                         `xla.differentiable`: compiled, side by side, where
+                                                the time axis is static, the product with the loop
+    JAX                                         `gradient.differentiable`
+    PyTorch                                     `loop.plain` by its own means
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
 
-from zoo.layers.recurrence.loop import Cell, Projection, State, Weights, product, recurrence
+from zoo.backend import gradient_is_recorded
+from zoo.layers.recurrence import gradient
+from zoo.layers.recurrence.cell import (
+    Cell,
+    InputKernel,
+    Weights,
+    differentiated_by_hand,
+    project_inputs,
+)
+from zoo.layers.recurrence.loop import plain
+from zoo.types import State, Tensor
 
-Tensor = Any
-
-_ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
-
-
-def project(inputs: Tensor, projection: Projection) -> Tensor:
-    """W x + b: `[..., features] -> [..., gates * units]`, one product for all steps."""
-    projected = product(inputs, projection.kernel)
-    return projected if projection.bias is None else projected + projection.bias
+BACKEND = keras.backend.backend()
+if BACKEND == "tensorflow":  # the others do not wait for its import
+    from zoo.layers.recurrence import xla
 
 
 def whole_sequence(
     cell: Cell,
     weights: Weights,
-    projection: Projection | None,
+    input_kernel: InputKernel | None,
     inputs: Tensor,
     state: Sequence[Tensor],
     mask: Tensor | None = None,
     unroll: bool = False,
     jit_compile: bool = True,
 ) -> tuple[Tensor, State]:
-    """Run a cell over a whole sequence of inputs.
+    """Run a cell over a whole sequence, batch first, as a layer is called.
 
     Args:
-        projection: W and b; None where `inputs` are projected already.
+        cell: the cell's mathematics.
+        weights: the weights inside the loop.
+        input_kernel: W and b; None where `inputs` are W x_t + b already.
         inputs: `[batch, time, features]`.
+        state: the initial states, each `[batch, size]`.
         mask: `[batch, time, 1]` bool or None; where False the state is copied.
-        cell, weights, state, unroll, jit_compile: as in `recurrence`.
+        unroll: write the steps out one after another (static time only).
+        jit_compile: let the TensorFlow backend compile the loops of a differentiated call.
 
     Returns:
         `(outputs, state)`: h_t of every step `[batch, time, outputs]` and the last states.
     """
     mask = None if mask is None else swap(mask)
-    steps = swap(inputs)  # [time, batch, features]
-    if _ON_TENSORFLOW and jit_compile and projection is not None:
-        from zoo.layers.recurrence.tensorflow import can_compile_all
-        from zoo.layers.recurrence.xla import differentiable
-
-        if can_compile_all(cell, weights, steps):
-            outputs, final = differentiable(
-                cell, weights, steps, tuple(state), mask, unroll, True, projection
-            )
-            return swap(outputs), final
-    projected = steps if projection is None else project(steps, projection)
-    outputs, final = recurrence(cell, weights, projected, state, mask, unroll, jit_compile)
+    outputs, final = recurrence(
+        cell, weights, swap(inputs), tuple(state), mask, unroll, jit_compile, input_kernel
+    )
     return swap(outputs), final
+
+
+def recurrence(
+    cell: Cell,
+    weights: Weights,
+    inputs: Tensor,
+    state: State,
+    mask: Tensor | None = None,
+    unroll: bool = False,
+    jit_compile: bool = True,
+    input_kernel: InputKernel | None = None,
+) -> tuple[Tensor, State]:
+    """`whole_sequence` with time first: `inputs` `[time, batch, .]`, `mask` `[time, batch, 1]`."""
+    if inputs.shape[0] == 0:
+        return ops.zeros((0, *ops.shape(state[0])), dtype=state[0].dtype), state
+    by_hand = differentiated_by_hand(cell, weights) and gradient_is_recorded()
+    compiled = BACKEND == "tensorflow" and by_hand and jit_compile and xla.can_compile(inputs)
+    if input_kernel is not None and not compiled:
+        inputs, input_kernel = project_inputs(inputs, input_kernel), None
+    if by_hand and BACKEND == "tensorflow":
+        return xla.differentiable(
+            cell, weights, inputs, state, mask, unroll, compiled, input_kernel
+        )
+    if by_hand and BACKEND == "jax":
+        return gradient.differentiable(cell, weights, inputs, state, mask)
+    return plain(cell, weights, inputs, state, mask, unroll)
 
 
 def swap(x: Tensor) -> Tensor:

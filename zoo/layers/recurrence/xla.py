@@ -11,18 +11,22 @@ Axes in this file: time first, then batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import tensorflow as tf
 
-from zoo.layers.recurrence import loop as common
-from zoo.layers.recurrence.loop import Cell, Projection, State, Weights
+from zoo.layers.recurrence import gradient
+from zoo.layers.recurrence.cell import Cell, InputKernel, Weights, product
+from zoo.layers.recurrence.gradient import Run
 from zoo.processors import usable_cores
+from zoo.types import State, Tensor
 
-Tensor = Any
-Factors = tuple[Tensor, Tensor]  # a gradient before the product that sums it over its rows
+Function = TypeVar("Function", bound=Callable[..., object])
+Factors: TypeAlias = tuple[
+    Tensor, Tensor
+]  # a gradient before the product that sums it over its rows
 
 ROWS_PER_PART = 8  # fewer rows do not pay for reading the recurrent kernel once more
 
@@ -36,10 +40,15 @@ class Rows(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """All weights of a call; `own` is None where the inputs are projected already."""
+    """All weights of a call; `input_kernel` is None where the inputs are W x + b already."""
 
     loop: Weights
-    own: Projection | None
+    input_kernel: InputKernel | None
+
+
+def can_compile(inputs: Tensor) -> bool:
+    """Whether XLA can compile the loops: in a graph, with a time axis that is known."""
+    return not tf.executing_eagerly() and inputs.shape[0] is not None
 
 
 def differentiable(
@@ -50,33 +59,33 @@ def differentiable(
     mask: Tensor | None,
     unroll: bool,
     compiled: bool,
-    projection: Projection | None = None,
+    input_kernel: InputKernel | None = None,
 ) -> tuple[Tensor, State]:
-    """`forward` with `backward` as its gradient; see `recurrence.recurrence`.
+    """`forward` with `backward` as its gradient.
 
-    With a `projection`, `inputs` are `[time, batch, features]` before it, and the product is
-    compiled together with the loop (see `projected.whole_sequence`).
+    With an `input_kernel`, `inputs` are `[time, batch, features]` before it, and the product is
+    compiled together with the loop.
     """
-    template = Parameters(weights, projection)
+    template = Parameters(weights, input_kernel)
     present = _present(template)
     shapes = tuple(f"{x.dtype} {x.shape}" for x in (inputs, *present))
     loops = make_loops(cell, unroll, compiled, shapes, mask is None)
     sizes = part_sizes(inputs.shape[1]) if compiled else [-1]
 
     @tf.custom_gradient
-    def run(inputs: Tensor, *rest: Tensor) -> tuple[Any, Callable[..., Any]]:
+    def run(inputs: Tensor, *rest: Tensor) -> tuple[State, Callable[..., State]]:
         used = _filled(template, rest[: len(present)])
         parts = cut(Rows(inputs, rest[len(present) :], mask), sizes)
         finals, kept = zip(*(loops.forward(part, used) for part in parts), strict=True)
         outputs = [one.states[0] for one in kept]
         result = joined([Rows(*one) for one in zip(outputs, finals, strict=True)])
 
-        def gradient(d_outputs: Tensor, *d_final: Tensor) -> tuple[Tensor, ...]:
+        def run_back(d_outputs: Tensor, *d_final: Tensor) -> State:
             upstream = cut(Rows(d_outputs, d_final), sizes)
             d_rows, d_weights = _gradients(loops, used, parts, kept, upstream)
             return (d_rows.sequence, *d_weights, *d_rows.state)
 
-        return (result.sequence, *result.state), gradient
+        return (result.sequence, *result.state), run_back
 
     outputs, *final = run(inputs, *present, *state)
     return outputs, tuple(final)
@@ -86,15 +95,15 @@ def _gradients(
     loops: Loops,
     used: Parameters,
     parts: list[Rows],
-    kept: Sequence[common.Run],
+    kept: Sequence[Run],
     upstream: list[Rows],
 ) -> tuple[Rows, list[Tensor]]:
     """The gradient for the rows of all parts and for the weights that there are."""
     transposed = transposed_once(used)
     every = zip(parts, kept, upstream, strict=True)
     back = [loops.backward(*one, used, transposed) for one in every]
-    d_projected, d_state, d_weights = zip(*back, strict=True)
-    d_inputs = [loops.input_gradient(d, transposed) for d in d_projected]
+    d_terms, d_state, d_weights = zip(*back, strict=True)
+    d_inputs = [loops.input_gradient(d, transposed) for d in d_terms]
     d_rows = joined([Rows(*one) for one in zip(d_inputs, d_state, strict=True)])
     return d_rows, [sum_over_parts(one) for one in zip(*d_weights, strict=True)]
 
@@ -109,21 +118,21 @@ class Loops:
         self.backward = wrap(self._backward)
         self.input_gradient = wrap(self._input_gradient)
 
-    def _forward(self, rows: Rows, used: Parameters) -> tuple[State, common.Run]:
+    def _forward(self, rows: Rows, used: Parameters) -> tuple[State, Run]:
         steps, bias = rows.sequence, None
-        if used.own is not None:
-            steps, bias = common.product(steps, used.own.kernel), used.own.bias
-        return common.forward(self.cell, used.loop, steps, *rows[1:], self.unroll, bias)
+        if used.input_kernel is not None:
+            steps, bias = product(steps, used.input_kernel.kernel), used.input_kernel.bias
+        return gradient.forward(self.cell, used.loop, steps, *rows[1:], self.unroll, bias)
 
     def _backward(
         self,
         rows: Rows,
-        run: common.Run,
+        run: Run,
         upstream: Rows,
         used: Parameters,
         transposed: Parameters,
     ) -> tuple[Tensor, State, list[Tensor | Factors]]:
-        d_projected, d_state, d_loop = common.backward(
+        d_terms, d_state, d_loop = gradient.backward(
             self.cell,
             used.loop,
             *rows[1:],
@@ -133,20 +142,26 @@ class Loops:
             kernel_gradient=_factors,
             transposed=transposed.loop,
         )
-        d_own = None
-        if used.own is not None:
-            d_kernel: Any = common.over_time_and_batch(_factors, rows.sequence, d_projected)
-            has_bias = used.own.bias is not None
-            d_own = Projection(d_kernel, tf.reduce_sum(d_projected, (0, 1)) if has_bias else None)
-        return d_projected, d_state, _present(Parameters(d_loop, d_own))
+        d_input_kernel = _input_kernel_gradient(used.input_kernel, rows.sequence, d_terms)
+        return d_terms, d_state, _present(Parameters(d_loop, d_input_kernel))
 
-    def _input_gradient(self, d_projected: Tensor, transposed: Parameters) -> Tensor:
-        own = transposed.own
-        return d_projected if own is None else common.product(d_projected, own.kernel)
+    def _input_gradient(self, d_terms: Tensor, transposed: Parameters) -> Tensor:
+        input_kernel = transposed.input_kernel
+        return d_terms if input_kernel is None else product(d_terms, input_kernel.kernel)
+
+
+def _input_kernel_gradient(
+    used: InputKernel | None, inputs: Tensor, d_terms: Tensor
+) -> InputKernel | None:
+    """∂J/∂W, as factors, and ∂J/∂b."""
+    if used is None:
+        return None
+    d_kernel = gradient.over_time_and_batch(_factors, inputs, d_terms)
+    return InputKernel(d_kernel, None if used.bias is None else tf.reduce_sum(d_terms, (0, 1)))
 
 
 @lru_cache(maxsize=64)
-def make_loops(cell: Cell, unroll: bool, compiled: bool, *_: Any) -> Loops:
+def make_loops(cell: Cell, unroll: bool, compiled: bool, *_: Hashable) -> Loops:
     """The same object for the same arguments: layers of one kind and size are compiled once.
 
     The last arguments tell shapes apart, so that none of the functions is traced twice.
@@ -203,22 +218,23 @@ def transposed_once(used: Parameters) -> Parameters:
 
     The small products of a loop run up to 1.6 times faster on a transposed copy.
     """
-    own = None if used.own is None else Projection(tf.transpose(used.own.kernel))
-    return Parameters(common.transposes(used.loop), own)
+    given = used.input_kernel
+    input_kernel = None if given is None else InputKernel(tf.transpose(given.kernel))
+    return Parameters(gradient.transposes(used.loop), input_kernel)
 
 
-def _present(parameters: Parameters) -> list[Any]:
+def _present(parameters: Parameters) -> list[Tensor]:
     """The weights there are, in a fixed order."""
-    return [w for w in (*parameters.loop[:3], *(parameters.own or ())) if w is not None]
+    return [w for w in (*parameters.loop[:3], *(parameters.input_kernel or ())) if w is not None]
 
 
 def _filled(template: Parameters, present: Sequence[Tensor]) -> Parameters:
     """The template with other weights, in the order of `_present`."""
     rest = iter(present)
     loop = [w if w is None else next(rest) for w in template.loop[:3]]
-    own = [w if w is None else next(rest) for w in template.own or ()]
-    return Parameters(Weights(*loop), Projection(*own) if own else None)
+    input_kernel = [w if w is None else next(rest) for w in template.input_kernel or ()]
+    return Parameters(Weights(*loop), InputKernel(*input_kernel) if input_kernel else None)
 
 
-def _identity(function: Callable[..., Any]) -> Callable[..., Any]:
+def _identity(function: Function) -> Function:
     return function

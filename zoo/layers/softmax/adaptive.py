@@ -20,8 +20,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-
-Tensor = Any
+from zoo.types import InitializerLike, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -53,7 +52,7 @@ class AdaptiveSoftmax(keras.layers.Layer):
         vocabulary_size: int,
         cutoffs: Sequence[int],
         factor: int = 4,
-        kernel_initializer: Any = "glorot_uniform",
+        kernel_initializer: InitializerLike = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -69,7 +68,7 @@ class AdaptiveSoftmax(keras.layers.Layer):
         self.factor = factor
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
         tails = len(self.cutoffs)
         self.head_kernel = self._matrix("head_kernel", features, self.cutoffs[0] + tails)
@@ -131,7 +130,7 @@ class AdaptiveSoftmax(keras.layers.Layer):
             log_prob = log_prob + ops.where(tail == k + 1, picked, ops.zeros_like(picked))
         return -log_prob if weights is None else -log_prob * ops.cast(weights, log_prob.dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return (*input_shape[:-1], self.vocabulary_size)
 
     def get_config(self) -> dict[str, Any]:

@@ -21,8 +21,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-
-Tensor = Any
+from zoo.types import Tensor
 
 KEEP_BELOW_BYTES = 1 << 28  # keep δ below 256 MiB, else compute the logits again
 DEFAULT_BLOCKS = 4

@@ -24,8 +24,8 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.types import Tensor
 
-Tensor = Any
 NEARLY_ALWAYS = 0.999  # Q above it counts as 1, so that rounding cannot draw a word twice
 
 

@@ -13,8 +13,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-
-Tensor = Any
+from zoo.types import InitializerLike, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -45,7 +44,7 @@ class VocabularyOutput(keras.layers.Layer):
         vocabulary_size: int,
         tied_to: keras.layers.Embedding | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
+        kernel_initializer: InitializerLike = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,7 +56,7 @@ class VocabularyOutput(keras.layers.Layer):
         # Behind a function, so that the embedding's weights stay the embedding's alone.
         self._tied_to = None if tied_to is None else (lambda: tied_to)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         size = input_shape[-1]
         self.own_kernel = None
         if self._tied_to is None:
@@ -102,7 +101,7 @@ class VocabularyOutput(keras.layers.Layer):
         logits = ops.cast(logits, "float64" if self.compute_dtype == "float64" else "float32")
         return logits if self.bias is None else logits + ops.cast(self.bias, logits.dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return (*input_shape[:-1], self.vocabulary_size)
 
     def get_config(self) -> dict[str, Any]:

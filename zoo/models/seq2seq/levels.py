@@ -14,7 +14,8 @@ import keras
 from keras import ops
 
 from zoo import layers
-from zoo.layers.recurrence.loop import make_advance, recurrence
+from zoo.layers.recurrence.cell import make_advance
+from zoo.layers.recurrence.whole_sequence import recurrence
 
 Tensor = Any
 
@@ -60,12 +61,10 @@ class SplitProjection(keras.layers.Layer):
 
 
 class _RecurrenceOnly:
-    """Makes a recurrent layer leave out W: its inputs arrive projected."""
+    """Makes a recurrent layer leave out W: its inputs are W x + b already."""
 
-    def _add(self, kind: str, shape: Any, initializer: Any, name: str | None = None) -> Any:
-        if kind == "kernel" and name is None:
-            return None
-        return super()._add(kind, shape, initializer, name)  # type: ignore[misc]
+    def build_input_kernel(self, features: int) -> None:
+        return None
 
 
 def recurrence_only(cell: str, units: int, **options: Any) -> layers.Recurrent:
@@ -120,13 +119,13 @@ class Level(keras.layers.Layer):
     def project(self, *parts: Tensor) -> Tensor:
         """p = W x + b of the parts of x, [..., gates * units]."""
         if self.reuse_kernel:
-            return self.recurrent.project(parts[0])
+            return self.recurrent.project_inputs(parts[0])
         return self.bias() if self.projection is None else self.projection(*parts) + self.bias()
 
     def advance(self, training: bool = False) -> Callable[[Tensor, Sequence[Tensor]], list[Tensor]]:
         """(p_t, s_{t-1}) -> s_t with the weights prepared once, for a loop."""
         recurrent = self.recurrent
-        step = make_advance(recurrent.cell(), recurrent._loop_weights(training))
+        step = make_advance(recurrent.cell(), recurrent.loop_weights(training))
         return lambda p, state: list(step(p, tuple(state))[0])
 
     def run(self, projected: Tensor, state: Sequence[Tensor], training: bool) -> Tensor:
@@ -134,7 +133,7 @@ class Level(keras.layers.Layer):
         recurrent = self.recurrent
         outputs, _ = recurrence(
             recurrent.cell(),
-            recurrent._loop_weights(training),
+            recurrent.loop_weights(training),
             ops.transpose(projected, (1, 0, 2)),
             tuple(state),
             jit_compile=recurrent.jit_compile,

@@ -1,54 +1,35 @@
-"""The TensorFlow side of the recurrence: the loop, and which calls are differentiated by hand.
+"""The loop over time in a TensorFlow graph: one `while` of stock operations.
 
-A call that nobody differentiates uses the plain loop of stock operations, so what is exported can
-be loaded by TensorFlow Serving and converted to TFLite. A call recorded by a `tf.GradientTape`
-uses the hand-derived gradient of `recurrence_gradient`, and with a static time axis both loops are
-compiled by XLA.
+TensorFlow Serving loads it, and TFLite converts it to built-ins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
 
-from zoo.backend import gradient_is_recorded
-from zoo.layers.recurrence import loop as common
-from zoo.layers.recurrence.loop import Cell, State, Weights
+from zoo.layers.recurrence.cell import Body
+from zoo.types import Nest, State, Tensor
 
-Tensor = Any
-
-
-def can_compile(projected: Tensor) -> bool:
-    """Whether XLA can compile the loops: in a graph, with a time axis that is known."""
-    return not tf.executing_eagerly() and projected.shape[0] is not None
+Count: TypeAlias = int | Tensor  # a number of steps: known, or a scalar of the graph
 
 
-def can_compile_all(cell: Cell, weights: Weights, inputs: Tensor) -> bool:
-    """Whether a differentiated call on `[time, batch, features]` can be compiled as a whole."""
-    by_hand = cell.step_gradient is not None and weights.dropout_masks is None
-    known = not tf.executing_eagerly() and inputs.shape[0]
-    return bool(by_hand and known and gradient_is_recorded())
+def is_needed(inputs: Nest, unroll: bool) -> bool:
+    """Whether the loop is one of the graph: not in eager code, nor where it is unrolled."""
+    known = keras.tree.flatten(inputs)[0].shape[0] is not None
+    return not (tf.executing_eagerly() or (unroll and known))
 
 
-def scan(
-    body: Callable[..., Any], init: State, inputs: Any, reverse: bool, unroll: bool
-) -> tuple[State, Any]:
-    """`jax.lax.scan` in TensorFlow operations; `inputs` is any nest of `[time, ...]` tensors."""
+def while_scan(body: Body, init: State, inputs: Nest, reverse: bool) -> tuple[State, Nest]:
+    """`jax.lax.scan` over `inputs`, any nest of `[time, ...]` tensors.
+
+    With a dynamic time axis of length 0 the carry comes back unchanged.
+    """
     flat = [tf.convert_to_tensor(x) for x in keras.tree.flatten(inputs)]
-    if tf.executing_eagerly() or (unroll and flat[0].shape[0] is not None):
-        return common._python_scan(body, init, inputs, reverse)
-    return _while_scan(body, init, inputs, flat, reverse)
-
-
-def _while_scan(
-    body: Callable[..., Any], init: State, inputs: Any, flat: list[Tensor], reverse: bool
-) -> tuple[State, Any]:
-    """One `while` loop; with a dynamic time axis of length 0 the carry comes back unchanged."""
     static_time = flat[0].shape[0]
-    time = tf.shape(flat[0])[0] if static_time is None else static_time
+    time: Count = tf.shape(flat[0])[0] if static_time is None else static_time
     steps = time
     if static_time is None:  # an empty TensorArray cannot be stacked: loop once and discard
         steps = tf.maximum(time, 1)
@@ -60,7 +41,9 @@ def _while_scan(
         for spec in keras.tree.flatten(example)
     ]
 
-    def loop(i: Tensor, carry: State, kept: list[tf.TensorArray]) -> tuple[Any, ...]:
+    def loop(
+        i: Tensor, carry: State, kept: list[tf.TensorArray]
+    ) -> tuple[Tensor, State, list[tf.TensorArray]]:
         t = steps - 1 - i if reverse else i
         inputs_t = keras.tree.pack_sequence_as(inputs, [a.read(t) for a in arrays])
         new_carry, keep = body(tuple(carry), inputs_t)
@@ -80,7 +63,7 @@ def _while_scan(
     return final, keras.tree.pack_sequence_as(example, stacked)
 
 
-def _unstacked(x: Tensor, steps: Any) -> tf.TensorArray:
+def _unstacked(x: Tensor, steps: Count) -> tf.TensorArray:
     return tf.TensorArray(x.dtype, size=steps, element_shape=x.shape[1:]).unstack(x)
 
 
@@ -89,7 +72,7 @@ def _pad_to_one_step(x: Tensor) -> Tensor:
     return tf.pad(x, [[0, missing]] + [[0, 0]] * (x.shape.rank - 1))
 
 
-def _kept_structure(body: Callable[..., Any], init: State, inputs: Any, flat: list[Tensor]) -> Any:
+def _kept_structure(body: Body, init: State, inputs: Nest, flat: list[Tensor]) -> Nest:
     """Shapes of what `body` keeps a step, from tracing it once in a scratch graph."""
 
     def spec(x: Tensor) -> tf.TensorSpec:
