@@ -13,14 +13,14 @@ import argparse
 import os
 import random
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
 from benchmarks.timing import Contestants, in_turns, report
-from zoo.text import SubwordTokenizer, WordTokenizer
+from zoo.text import SubwordTokenizer, Tokenizer, WordTokenizer
+from zoo.text.graph.tokenizers import graph_tokenizer
 
 TEXT = tf.TensorSpec([None], tf.string)
 IDS = tf.TensorSpec([None, None], tf.int32)
@@ -42,7 +42,7 @@ def made_up_sentences(count: int) -> list[str]:
     return sentences
 
 
-def python_contestants(tokenizers: dict[str, Any], texts: list[str]) -> Contestants:
+def python_contestants(tokenizers: dict[str, Tokenizer], texts: list[str]) -> Contestants:
     """Each tokenizer's `encode` over all texts, and the floor."""
     ids = {word: i for i, word in enumerate(tokenizers["words"].vocabulary)}
     contestants: Contestants = {
@@ -55,17 +55,17 @@ def python_contestants(tokenizers: dict[str, Any], texts: list[str]) -> Contesta
     return contestants
 
 
-def graph_contestants(tokenizers: dict[str, Any], texts: list[str]) -> Contestants:
+def graph_contestants(tokenizers: dict[str, Tokenizer], texts: list[str]) -> Contestants:
     """Each tokenizer's graph on one batch, there and back, and the floor."""
     batch, contestants = tf.constant(texts), {}
     for name, tokenizer in tokenizers.items():
-        graph = tokenizer.graph()
+        graph = graph_tokenizer(tokenizer)
         encode = tf.function(graph.encode, input_signature=[TEXT]).get_concrete_function()
         decode = tf.function(graph.decode, input_signature=[IDS]).get_concrete_function()
         ids = encode(batch).to_tensor()
         contestants[f"graph {name}"] = lambda encode=encode: encode(batch)
         contestants[f"graph {name} decode"] = lambda decode=decode, ids=ids: decode(ids)
-    table = tokenizers["words"].graph().table
+    table = graph_tokenizer(tokenizers["words"]).table
 
     @tf.function(input_signature=[TEXT])
     def floor(texts: tf.Tensor) -> tf.RaggedTensor:

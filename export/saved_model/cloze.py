@@ -15,6 +15,7 @@ import tensorflow as tf
 from export.report import keep_untracked
 from export.saved_model.language_model import TEXT, likeliest_words, with_ends
 from zoo.text import BOS, EOS
+from zoo.text.graph.tokenizers import graph_tokenizer
 
 CHECK_TEXTS = ["the ___ is small", "___", "qqq _____ , isn't it ?"]
 BLANK = "_{3,}"
@@ -27,7 +28,7 @@ class ClozeGraph(tf.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         keep_untracked(self, python_model=model, graph=model)
-        self.text = model.tokenizer.graph()
+        self.text = graph_tokenizer(model.tokenizer)
         self.resources = [v.value for v in model.variables]
 
     def fill(self, text: tf.Tensor) -> dict[str, tf.Tensor]:

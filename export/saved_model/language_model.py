@@ -19,6 +19,7 @@ import tensorflow as tf
 from export.report import keep_untracked
 from zoo.models.language_model import SPECIALS
 from zoo.text import BOS, EOS, UNK
+from zoo.text.graph.tokenizers import graph_tokenizer
 
 TOP = 10
 CHECK_TEXTS = [
@@ -47,7 +48,7 @@ class LanguageModelGraph(tf.Module):
         super().__init__()
         keep_untracked(self, python_model=model, graph=graph)
         self.tables = None if graph is model else graph  # counted models' graphs hold tables
-        self.text = model.tokenizer.graph()
+        self.text = graph_tokenizer(model.tokenizer)
         self.resources = resources
 
     def contexts(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

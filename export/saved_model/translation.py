@@ -17,6 +17,7 @@ from export.report import keep_untracked
 from export.saved_model.language_model import TEXT, with_ends
 from zoo.models.seq2seq.unknown_words import CONTINUED, MARK
 from zoo.text import BOS, EOS, PAD, UNK
+from zoo.text.graph.tokenizers import graph_tokenizer
 
 BEST = 5
 NO_SCORE = float(np.finfo(np.float32).min)
@@ -36,8 +37,8 @@ class TranslationGraph(tf.Module):
         super().__init__()
         keep_untracked(self, python_model=model)
         self.beam = beam
-        self.source = model.source_tokenizer.graph()
-        self.target = model.target_tokenizer.graph()
+        self.source = graph_tokenizer(model.source_tokenizer)
+        self.target = graph_tokenizer(model.target_tokenizer)
         self.resources = [v.value for v in model.variables]
 
     def translate(self, text: tf.Tensor) -> Signatures:

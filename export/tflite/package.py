@@ -22,8 +22,6 @@ from typing import Any
 import numpy as np
 
 from zoo.text import codepoints
-from zoo.text.detokenization import RULES
-from zoo.text.subword import SUBWORD_RULES
 from zoo.text.tokenizer import TOKENIZER_FILE, Tokenizer
 from zoo.text.vocabulary import VOCABULARY_FILE
 
@@ -75,12 +73,11 @@ def packed(
 
 def tokenizer_rules(tokenizer: Tokenizer) -> dict[str, Any]:
     """A preset's tokenizer.json with the rules for putting tokens together added."""
-    name = type(tokenizer).__name__
-    config = tokenizer.get_config()
-    rules = SUBWORD_RULES if name == "SubwordTokenizer" else RULES
-    if config.get("split") == "whitespace":
-        rules = ()
-    return {"class": name, "config": config, "detokenize": [list(rule) for rule in rules]}
+    return {
+        "class": type(tokenizer).__name__,
+        "config": tokenizer.get_config(),
+        "detokenize": [list(rule) for rule in tokenizer.rules],
+    }
 
 
 def class_runs() -> dict[str, list[int]]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from typing import TypeAlias
+
+from zoo.text import bpe
+
+Rules: TypeAlias = tuple[tuple[str, str], ...]
 
 # Each rule is (pattern, replacement) in the syntax that Python's re and RE2 share.
-RULES: tuple[tuple[str, str], ...] = (
+RULES: Rules = (
     (r'" ([^"]*) "', r'"\1"'),  # quotes around what they quote
     (r'^" ', r'"'),  # a quote that is not closed, at the start
     (r"„ ([^„“”]*) ([“”])", r"„\1\2"),  # German quotes
@@ -23,14 +28,16 @@ RULES: tuple[tuple[str, str], ...] = (
     (r" ' ", r"' "),  # the dogs' tails
     (r" n't( |$)", r"n't\1"),  # do n't, as some corpora cut it
 )
+# Pieces are put together first; no word starts with the mark, since "#" is a word of its own.
+SUBWORD_RULES: Rules = ((f" {bpe.MARK}", ""), (f"^{bpe.MARK}", ""), *RULES)
 
 
 @cache
-def _compiled(rules: tuple[tuple[str, str], ...]) -> list[tuple[re.Pattern[str], str]]:
+def _compiled(rules: Rules) -> list[tuple[re.Pattern[str], str]]:
     return [(re.compile(pattern), replacement) for pattern, replacement in rules]
 
 
-def join_tokens(tokens: Sequence[str], rules: tuple[tuple[str, str], ...] = RULES) -> str:
+def join_tokens(tokens: Sequence[str], rules: Rules = RULES) -> str:
     """Tokens as running text: with spaces between, then the rules one after another.
 
     Example:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from zoo.errors import ZooError
 from zoo.text import bpe, segmentation
-from zoo.text.detokenization import RULES, join_tokens
-from zoo.text.tokenizer import Tokenizer
+from zoo.text.detokenization import SUBWORD_RULES, Rules
+from zoo.text.tokenizer import Settings, Tokenizer
 from zoo.text.vocabulary import CONTROL_TOKENS, EOS, UNK, is_storable
 
-if TYPE_CHECKING:
-    from zoo.text.graph.subwords import GraphSubwordTokenizer
-
-# Pieces are put together first; no word starts with the mark, since "#" is a word of its own.
-SUBWORD_RULES = ((f" {bpe.MARK}", ""), (f"^{bpe.MARK}", ""), *RULES)
 CACHED_WORDS = 100_000
 
 
@@ -94,17 +89,15 @@ class SubwordTokenizer(Tokenizer):
                 self._pieces[word] = known
         return known
 
-    def detokenize(self, tokens: Sequence[str]) -> str:
-        """Pieces as running text."""
-        return join_tokens(tokens, SUBWORD_RULES)
+    @property
+    def rules(self) -> Rules:
+        return SUBWORD_RULES
 
-    def _make_graph(self) -> GraphSubwordTokenizer:
-        from zoo.text.graph.subwords import GraphSubwordTokenizer
-
+    def id_pairs(self) -> dict[tuple[int, int], int]:
+        """The id of the piece that two pieces make, by their ids; lower ids merge first."""
         ids = {**self._ids, **dict.fromkeys(CONTROL_TOKENS, UNK)}
-        pairs = {(ids[left], ids[right]): i for (left, right), i in self.ranks.items()}
-        return GraphSubwordTokenizer(self.vocabulary, self.lowercase, pairs)
+        return {(ids[left], ids[right]): i for (left, right), i in self.ranks.items()}
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Settings:
         """The settings besides the vocabulary."""
         return {"lowercase": self.lowercase}

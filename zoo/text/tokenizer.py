@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import NamedTuple, Self, TypeAlias
 
 from zoo.errors import ZooError
 from zoo.io import write_atomically
+from zoo.text.detokenization import Rules, join_tokens
 from zoo.text.vocabulary import (
     BOS,
     EOS,
     PAD,
     UNK,
     VOCABULARY_FILE,
-    checked,
+    Vocabulary,
     read_vocabulary,
     write_vocabulary,
 )
 
 TOKENIZER_FILE = "tokenizer.json"
+Settings: TypeAlias = dict[str, bool | str]
 
 
 class Tokenizer(ABC):
@@ -36,31 +38,31 @@ class Tokenizer(ABC):
     """
 
     def __init__(self, vocabulary: Sequence[str], lowercase: bool = True) -> None:
-        self.vocabulary = checked(vocabulary)
+        self.vocabulary = Vocabulary(vocabulary)
         self.lowercase = bool(lowercase)
         self._ids = {token: i for i, token in enumerate(self.vocabulary) if i > EOS}
-        self._graph: Any = None
 
     @property
     def vocabulary_size(self) -> int:
         """Entries of the vocabulary, control tokens included."""
         return len(self.vocabulary)
 
+    @property
+    @abstractmethod
+    def rules(self) -> Rules:
+        """How tokens with spaces between become running text: patterns and replacements."""
+
     @abstractmethod
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, known or not."""
 
     @abstractmethod
+    def get_config(self) -> Settings:
+        """The settings besides the vocabulary."""
+
     def detokenize(self, tokens: Sequence[str]) -> str:
         """Tokens as running text."""
-
-    @abstractmethod
-    def _make_graph(self) -> Any:
-        """A new trackable TensorFlow module with `encode`, `decode` and `vocabulary_asset`."""
-
-    @abstractmethod
-    def get_config(self) -> dict[str, Any]:
-        """The settings besides the vocabulary."""
+        return join_tokens(tokens, self.rules)
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's tokens; unknown ones, and names of control tokens, are `<unk>`."""
@@ -80,25 +82,11 @@ class Tokenizer(ABC):
         """How many of the ids are `<unk>`."""
         return sum(1 for i in ids if i == UNK)
 
-    def graph(self) -> Any:
-        """The same tokenizer as a trackable TensorFlow module, made once."""
-        if self._graph is None:
-            self._graph = self._make_graph()
-        return self._graph
-
-    def graph_encode(self, texts: Any) -> Any:
-        """`encode` on a string tensor [batch]: a ragged int32 tensor [batch, None]."""
-        return self.graph().encode(texts)
-
-    def graph_decode(self, ids: Any) -> Any:
-        """`decode` on an int32 tensor [..., time]: a string tensor [...]."""
-        return self.graph().decode(ids)
-
     @classmethod
-    def from_config(cls, config: dict[str, Any], vocabulary: Sequence[str]) -> Self:
+    def from_config(cls, config: Mapping[str, bool | str], vocabulary: Sequence[str]) -> Self:
         """The tokenizer of a `get_config` and a vocabulary."""
         try:
-            return cls(vocabulary, **config)
+            return cls(vocabulary, **config)  # type: ignore[arg-type]  # others are refused
         except TypeError:
             raise ZooError(
                 f"{cls.__name__} has no such settings: {config!r:.200}; save the tokenizer again"
@@ -115,12 +103,20 @@ class Tokenizer(ABC):
     def load(cls, directory: str | Path) -> Self:
         """Read what `save` wrote; refuses damaged files in one line."""
         folder = Path(directory)
-        return cls.from_config(
-            read_tokenizer_config(folder, cls.__name__), read_vocabulary(folder / VOCABULARY_FILE)
-        )
+        saved = read_tokenizer_file(folder)
+        if saved.class_name != cls.__name__:
+            raise ZooError(f"{folder} holds a {saved.class_name!r}, not a {cls.__name__}")
+        return cls.from_config(saved.config, read_vocabulary(folder / VOCABULARY_FILE))
 
 
-def read_tokenizer_file(directory: Path) -> dict[str, Any]:
+class SavedTokenizer(NamedTuple):
+    """The content of a tokenizer.json."""
+
+    class_name: str
+    config: Settings
+
+
+def read_tokenizer_file(directory: Path) -> SavedTokenizer:
     """The content of a directory's tokenizer.json."""
     path = directory / TOKENIZER_FILE
     try:
@@ -131,12 +127,4 @@ def read_tokenizer_file(directory: Path) -> dict[str, Any]:
         raise ZooError(f"{path} is damaged ({error}); save the tokenizer again") from None
     if not isinstance(content, dict) or not isinstance(content.get("config"), dict):
         raise ZooError(f"{path} has no 'class' and 'config'; save the tokenizer again")
-    return content
-
-
-def read_tokenizer_config(directory: Path, class_name: str) -> dict[str, Any]:
-    """The constructor's settings from tokenizer.json, checked against the class."""
-    content = read_tokenizer_file(directory)
-    if content.get("class") != class_name:
-        raise ZooError(f"{directory} holds a {content.get('class')!r}, not a {class_name}")
-    return dict(content["config"])
+    return SavedTokenizer(str(content.get("class")), content["config"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Self
 
 from zoo.errors import ZooError
 from zoo.io import write_atomically
@@ -39,10 +40,29 @@ def is_storable(word: str) -> bool:
     return word.isascii() or not any("\ud800" <= character <= "\udfff" for character in word)
 
 
-def checked(words: Iterable[str], source: str = "vocabulary") -> tuple[str, ...]:
-    """Words as a vocabulary, or one line that says what is wrong with them."""
-    vocabulary = tuple(words)
-    if vocabulary[: len(CONTROL_TOKENS)] != CONTROL_TOKENS:
+class Vocabulary(tuple[str, ...]):
+    """Words by id that were checked, once: a vocabulary of a vocabulary is itself.
+
+    Args:
+        words: the words, the control tokens first.
+        source: what to name where something is wrong with them.
+
+    Raises:
+        ZooError: the control tokens are not first, or a word is there twice or is none.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, words: Iterable[str], source: str = "vocabulary") -> Self:
+        if isinstance(words, cls):
+            return words
+        vocabulary = super().__new__(cls, words)
+        _check(vocabulary, source)
+        return vocabulary
+
+
+def _check(vocabulary: Sequence[str], source: str) -> None:
+    if tuple(vocabulary[: len(CONTROL_TOKENS)]) != CONTROL_TOKENS:
         raise ZooError(f"{source} does not start with {' '.join(CONTROL_TOKENS)}, one a line")
     seen: set[str] = set()
     for number, word in enumerate(vocabulary, 1):
@@ -51,10 +71,9 @@ def checked(words: Iterable[str], source: str = "vocabulary") -> tuple[str, ...]
         if not is_storable(word):
             raise ZooError(f"{source}, line {number}: {word!r} is not a word")
         seen.add(word)
-    return vocabulary
 
 
-def read_vocabulary(path: Path) -> tuple[str, ...]:
+def read_vocabulary(path: Path) -> Vocabulary:
     """The words of a vocabulary file."""
     try:
         text = path.read_bytes().decode("utf-8")
@@ -66,7 +85,7 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
         raise ZooError(f"{path} is not UTF-8 (byte {error.start}); save it again") from None
     if not text.endswith("\n"):
         raise ZooError(f"{path} is cut off in its last line; save the tokenizer again")
-    return checked(text[:-1].split("\n"), str(path))
+    return Vocabulary(text[:-1].split("\n"), str(path))
 
 
 def write_vocabulary(path: Path, vocabulary: Sequence[str]) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from zoo.errors import ZooError
 from zoo.text import segmentation
-from zoo.text.detokenization import join_tokens
-from zoo.text.tokenizer import Tokenizer
+from zoo.text.detokenization import RULES, Rules
+from zoo.text.tokenizer import Settings, Tokenizer
 from zoo.text.vocabulary import most_frequent
-
-if TYPE_CHECKING:
-    from zoo.text.graph.words import GraphTokenizer
 
 SPLITS = ("words", "whitespace")
 
@@ -75,15 +72,11 @@ class WordTokenizer(Tokenizer):
             return segmentation.split_whitespace(folded)
         return segmentation.split_words(segmentation.fold(text, self.lowercase))
 
-    def detokenize(self, tokens: Sequence[str]) -> str:
-        """Tokens as running text; tokenised corpora stay as they are."""
-        return " ".join(tokens) if self.split == "whitespace" else join_tokens(tokens)
+    @property
+    def rules(self) -> Rules:
+        """None for tokenised corpora, which stay as they are."""
+        return () if self.split == "whitespace" else RULES
 
-    def _make_graph(self) -> GraphTokenizer:
-        from zoo.text.graph.words import GraphTokenizer
-
-        return GraphTokenizer(self.vocabulary, self.lowercase, self.split)
-
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Settings:
         """The settings besides the vocabulary."""
         return {"lowercase": self.lowercase, "split": self.split}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.helpers.corpus import all_sentences, english
 from zoo.errors import ZooError
 from zoo.text import EOS, PAD, UNK, SubwordTokenizer, WordTokenizer, bpe, load_tokenizer
+from zoo.text.graph.tokenizers import graph_tokenizer
 from zoo.text.vocabulary import CONTROL_TOKENS
 
 CORPUS = [text for pair in all_sentences()[:150] for text in pair]
@@ -70,7 +71,7 @@ def test_pieces_of_a_text():
 @example(batch=[TRICKY, "", " "])
 @example(batch=[""])
 def test_graph_and_python_give_the_same_ids(tokenizer, batch):
-    graph = tokenizer.graph_encode(tf.constant(batch)).to_list()
+    graph = graph_tokenizer(tokenizer).encode(tf.constant(batch)).to_list()
     assert graph == [tokenizer.encode(text) for text in batch]
 
 
@@ -79,7 +80,7 @@ def test_graph_and_python_give_the_same_ids(tokenizer, batch):
 def test_graph_and_python_give_the_same_text(data):
     ids = st.integers(0, LOWER.vocabulary_size - 1)
     rows = data.draw(st.lists(st.lists(ids, min_size=8, max_size=8), min_size=1, max_size=4))
-    graph = LOWER.graph_decode(tf.constant(rows, tf.int32)).numpy()
+    graph = graph_tokenizer(LOWER).decode(tf.constant(rows, tf.int32)).numpy()
     assert [text.decode() for text in graph] == [LOWER.decode(row) for row in rows]
 
 
@@ -96,7 +97,7 @@ def test_pieces_put_together_are_the_words(text):
 
 @pytest.mark.parametrize("text", ["the garden " * 5_000, "gartenbanane" * 80_000])
 def test_long_texts(text):
-    assert LOWER.graph_encode(tf.constant([text])).to_list() == [LOWER.encode(text)]
+    assert graph_tokenizer(LOWER).encode(tf.constant([text])).to_list() == [LOWER.encode(text)]
 
 
 def test_every_known_word_survives_in_python_and_in_the_graph():
@@ -105,12 +106,12 @@ def test_every_known_word_survives_in_python_and_in_the_graph():
         assert CASED.decode(ids) == sentence
         assert UNK not in ids
         row = tf.constant([[*ids, EOS, 9, PAD]], tf.int32)
-        assert CASED.graph_decode(row).numpy()[0].decode() == sentence
+        assert graph_tokenizer(CASED).decode(row).numpy()[0].decode() == sentence
 
 
 def test_an_exported_graph_needs_the_folder_alone(tmp_path):
     module = tf.Module()
-    module.text = LOWER.graph()
+    module.text = graph_tokenizer(LOWER)
     encode = tf.function(
         lambda text: module.text.encode(text).to_tensor(),
         input_signature=[tf.TensorSpec([None], tf.string)],
@@ -152,6 +153,6 @@ def test_vocabularies_that_no_merges_make_are_refused(tmp_path):
 
 
 def test_graph_tables_are_small():
-    variables = LOWER.graph().variables
+    variables = graph_tokenizer(LOWER).variables
     numeric = [v for v in variables if v.dtype != tf.string]
     assert sum(np.prod(v.shape) * v.dtype.size for v in numeric) < 250_000

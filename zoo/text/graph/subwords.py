@@ -13,32 +13,24 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.text import bpe, codepoints
+from zoo.text.detokenization import SUBWORD_RULES
 from zoo.text.graph.segmentation import CodePointTable, WordCutter, Words, joined_text
 from zoo.text.graph.words import ragged, vocabulary_asset
-from zoo.text.subword import SUBWORD_RULES
+from zoo.text.subword import SubwordTokenizer
 from zoo.text.vocabulary import EOS, UNK
 
 
 class GraphSubwordTokenizer(tf.Module):
-    """`SubwordTokenizer.encode` and `decode` on tensors; the vocabulary file is an asset.
+    """`SubwordTokenizer.encode` and `decode` on tensors; the vocabulary file is an asset."""
 
-    Args:
-        vocabulary, lowercase: as in `zoo.text.SubwordTokenizer`.
-        pairs: the id of the piece that two pieces make, by their ids; lower ids merge first.
-    """
-
-    def __init__(
-        self,
-        vocabulary: Sequence[str],
-        lowercase: bool,
-        pairs: Mapping[tuple[int, int], int],
-    ) -> None:
+    def __init__(self, tokenizer: SubwordTokenizer) -> None:
         super().__init__()
+        vocabulary = tokenizer.vocabulary
         self.size = len(vocabulary)
-        self.cut = WordCutter(lowercase, "words")
+        self.cut = WordCutter(tokenizer.lowercase, tokenizer.split)
         self.first_ids = CodePointTable(character_ids(vocabulary, goes_on=False))
         self.later_ids = CodePointTable(character_ids(vocabulary, goes_on=True))
-        keys, made = pair_table(pairs, self.size)
+        keys, made = pair_table(tokenizer.id_pairs(), self.size)
         self.pair_keys = tf.Variable(keys, trainable=False)
         self.pair_pieces = tf.Variable(made, trainable=False)
         self.vocabulary = tf.Variable(list(vocabulary), trainable=False, dtype=tf.string)

@@ -10,23 +10,19 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from zoo.text.detokenization import RULES
 from zoo.text.graph.segmentation import WordCutter, joined_text
 from zoo.text.vocabulary import EOS, UNK, VOCABULARY_FILE, write_vocabulary
+from zoo.text.word import WordTokenizer
 
 
-class GraphTokenizer(tf.Module):
-    """`WordTokenizer.encode` and `decode` on tensors; the vocabulary file is an asset.
+class GraphWordTokenizer(tf.Module):
+    """`WordTokenizer.encode` and `decode` on tensors; the vocabulary file is an asset."""
 
-    Args:
-        vocabulary, lowercase, split: as in `zoo.text.WordTokenizer`.
-    """
-
-    def __init__(self, vocabulary: Sequence[str], lowercase: bool, split: str) -> None:
+    def __init__(self, tokenizer: WordTokenizer) -> None:
         super().__init__()
-        self.rules = RULES if split == "words" else ()
-        self.cut = WordCutter(lowercase, split)
-        self.vocabulary_asset = vocabulary_asset(vocabulary)
+        self.rules = tokenizer.rules
+        self.cut = WordCutter(tokenizer.lowercase, tokenizer.split)
+        self.vocabulary_asset = vocabulary_asset(tokenizer.vocabulary)
         self.table = tf.lookup.StaticHashTable(
             tf.lookup.TextFileInitializer(
                 self.vocabulary_asset.asset_path,
@@ -37,7 +33,7 @@ class GraphTokenizer(tf.Module):
             ),
             default_value=UNK,
         )
-        self.vocabulary = tf.Variable(list(vocabulary), trainable=False, dtype=tf.string)
+        self.vocabulary = tf.Variable(list(tokenizer.vocabulary), trainable=False, dtype=tf.string)
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Tokens of each text: string [batch] -> ragged string [batch, None]."""
