@@ -30,7 +30,9 @@ CURE = (
     "use a GRU or LSTM cell, or ReLU with identity start "
     "(cell_options: activation: relu, recurrent_initializer: identity)"
 )
-EXPLODING_CURE = "set training.optimizer.clip_norm (Algorithm 1) or lower the learning rate"
+EXPLODING_CURE = (
+    "lower training.optimizer.learning_rate or set training.optimizer.clip_norm (Algorithm 1)"
+)
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,15 @@ class Flow:
         return far / near if near > 0 else 0.0
 
 
-def measure(forward: Callable[[], Any], max_steps: int = 64) -> list[Flow]:
-    """The flow through each recurrent layer that `forward()` calls.
+def measure(model: keras.Layer, forward: Callable[[], Any], max_steps: int = 64) -> list[Flow]:
+    """The flow through each recurrent layer of a model.
 
     Args:
-        forward: runs the model on a probe, outside any compiled function.
+        model: the model that is looked at.
+        forward: runs it on a probe, outside any compiled function.
         max_steps: a longer probe is cut.
     """
-    calls, _ = recorded_calls(forward)
+    calls, _ = recorded_calls(model, forward)
     return [_flow(call.layer, call.inputs[:ROWS, :max_steps]) for call in calls]
 
 
@@ -109,7 +112,7 @@ class GradientFlow(keras.callbacks.Callback):
     Args:
         forward: runs the model on a probe batch, such as `lambda: model(batch)`.
         writer: a `tf.summary` writer for TensorBoard, or None.
-        every: steps between measurements.
+        every: steps between measurements, of the layers of the model that is fitted.
         vanish: far contributions under this share of the near ones are vanishing.
         explode: a gradient grown by this factor on its way back is exploding.
 
@@ -146,18 +149,17 @@ class GradientFlow(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._steps += 1
-        loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
-            raise ZooError(
-                f"the loss became {loss} at step {self._steps}: gradients exploded; "
-                f"{EXPLODING_CURE}, and start again from the last good checkpoint"
-            )
+        refuse_if_exploded(
+            float((logs or {}).get("loss", 0.0)),
+            self._steps,
+            f"{EXPLODING_CURE}, then start again from the last good checkpoint",
+        )
         if self._steps % self.every == 0:
             self.check(self._steps)
 
     def check(self, step: int) -> list[Flow]:
         """Measure now; returns each layer's flow."""
-        self.latest = measure(self.forward)
+        self.latest = measure(self.model, self.forward)
         for flow in self.latest:
             line = verdict(flow, self.vanish, self.explode)
             if line and self._is_new(flow.layer, line):
@@ -190,6 +192,12 @@ class GradientFlow(keras.callbacks.Callback):
             if share is not None:
                 tf.summary.scalar("gradient_flow/clipped_share", share)
         self.writer.flush()
+
+
+def refuse_if_exploded(loss: float, step: int, remedy: str) -> None:
+    """Raise a ZooError with a remedy if a step's loss is no number any more."""
+    if not math.isfinite(loss):
+        raise ZooError(f"the loss became {loss} at step {step}: gradients exploded; {remedy}")
 
 
 def clipped_share(optimizer: keras.optimizers.Optimizer) -> float | None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -32,7 +31,7 @@ from zoo.layers.recurrence.gradient import (
     previous_states,
     unprojected,
 )
-from zoo.types import State
+from zoo.types import State, Tensor
 
 SLOPES = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0, "linear": 1.0, "hard_sigmoid": 1 / 6}
 FADED = 0.01  # a norm below this share of distance 0 counts as forgotten
@@ -60,7 +59,7 @@ class Trajectory:
     def rows(self) -> int:
         return int(self.previous[0].shape[1])
 
-    def step_back(self, t: int, d_state: State, times: int) -> tuple[State, Any]:
+    def step_back(self, t: int, d_state: State, times: int) -> tuple[State, Tensor]:
         """∂/∂s_t -> (∂/∂s_{t-1}, ∂/∂a_t) for `times` cotangents a row, `[times * batch, .]`."""
         at_t = [tuple(_repeated(x[t], times) for x in part) for part in self._parts()]
         back = make_step_back(self.cell, self.weights, masked=False)
@@ -71,7 +70,9 @@ class Trajectory:
         return self.saved, self.previous, self.current
 
 
-def trajectory(layer: Recurrent, inputs: Any, initial_state: Sequence[Any] | None = None) -> Any:
+def trajectory(
+    layer: Recurrent, inputs: Tensor, initial_state: Sequence[Tensor] | None = None
+) -> Trajectory:
     """Run a layer over `inputs` `[batch, time, features]`, keeping what derivatives need.
 
     Raises:
@@ -84,10 +85,10 @@ def trajectory(layer: Recurrent, inputs: Any, initial_state: Sequence[Any] | Non
         raise ZooError(f"{layer.name} has no weights yet: call its model once before")
     steps = ops.transpose(ops.cast(inputs, layer.compute_dtype), (1, 0, 2))
     steps = ops.flip(steps, axis=0) if layer.go_backwards else steps  # [time, batch, features]
-    first = tuple(initial_state or layer.get_initial_state(steps.shape[1]))
+    initial = tuple(initial_state or layer.get_initial_state(steps.shape[1]))
     weights = layer.loop_weights()
-    _, run = forward(cell, weights, layer.project_inputs(steps), first, None)
-    previous, current = previous_states(first, run), unprojected(run)
+    _, run = forward(cell, weights, layer.project_inputs(steps), initial, None)
+    previous, current = previous_states(initial, run), unprojected(run)
     return Trajectory(cell, weights, previous, current, run.saved)
 
 
@@ -141,7 +142,7 @@ def by_distance(norms: np.ndarray, ends: Sequence[int] | None = None) -> np.ndar
 
 
 def contributions(
-    path: Trajectory, d_outputs: Any, sources: Sequence[int] | None = None
+    path: Trajectory, d_outputs: Tensor, sources: Sequence[int] | None = None
 ) -> np.ndarray:
     """The share of each distance d = t−k in ∂E/∂U: the terms of [14] summed over t, `[time, ...]`.
 
@@ -174,7 +175,7 @@ def contributions(
     return total
 
 
-def norms_from_last(path: Trajectory, d_last: Any) -> tuple[np.ndarray, np.ndarray]:
+def norms_from_last(path: Trajectory, d_last: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """One sweep from the last step alone, cheap enough to be made during training.
 
     Args:
@@ -234,7 +235,7 @@ def _spectral_norm(matrices: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(largest, 0.0)) * scale[:, 0, 0]
 
 
-def _repeated(x: Any, times: int) -> Any:
+def _repeated(x: Tensor, times: int) -> Tensor:
     """`[batch, .] -> [times * batch, .]`."""
     return ops.tile(x, (times, 1))
 
@@ -243,5 +244,5 @@ def _split(rows: np.ndarray, sizes: Sequence[int]) -> State:
     return tuple(np.split(rows, np.cumsum(sizes)[:-1], axis=1))
 
 
-def _numpy(x: Any) -> np.ndarray:
+def _numpy(x: Tensor) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(x))

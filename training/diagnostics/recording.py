@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+
 from zoo.layers import Recurrent
+from zoo.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -15,31 +18,43 @@ class Recorded:
     """One call of a recurrent layer; `outputs` is h_t of every step, or the last h."""
 
     layer: Recurrent
-    inputs: Any
-    outputs: Any
+    inputs: Tensor
+    outputs: Tensor
 
 
 @contextmanager
-def _recording_calls(calls: list[Recorded]) -> Iterator[None]:
-    original = Recurrent.call
+def _recording(layer: Recurrent, calls: list[Recorded]) -> Iterator[None]:
+    """Inside the block this one layer's calls are added to `calls`; other layers are untouched."""
 
-    def call(self: Recurrent, sequences: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, sequences, *args, **kwargs)
+    def call(sequences: Tensor, *args: Any, **kwargs: Any) -> Any:
+        result = type(layer).call(layer, sequences, *args, **kwargs)
         outputs = result[0] if isinstance(result, (tuple, list)) else result
-        calls.append(Recorded(self, sequences, outputs))
+        calls.append(Recorded(layer, sequences, outputs))
         return result
 
-    Recurrent.call = call  # type: ignore[method-assign]
+    layer.call = call  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Recurrent.call = original  # type: ignore[method-assign]
+        del layer.call
 
 
-def recorded_calls(forward: Callable[[], Any]) -> tuple[list[Recorded], Any]:
-    """The first call of each recurrent layer during `forward()`, and what that returned."""
+def recorded_calls(model: keras.Layer, forward: Callable[[], Any]) -> tuple[list[Recorded], Any]:
+    """The first call of each recurrent layer of `model` during `forward()`, and what it returned.
+
+    Args:
+        model: the model whose layers are looked at, or a layer that holds them.
+        forward: runs the model outside any compiled function, such as `lambda: model(batch)`.
+    """
     calls: list[Recorded] = []
-    with _recording_calls(calls):
+    with ExitStack() as recordings:
+        for layer in recurrent_layers(model):
+            recordings.enter_context(_recording(layer, calls))
         result = forward()
-    first = {id(call.layer): call for call in reversed(calls)}
-    return [call for call in calls if first[id(call.layer)] is call], result
+    earliest = {id(call.layer): call for call in reversed(calls)}
+    return [call for call in calls if earliest[id(call.layer)] is call], result
+
+
+def recurrent_layers(model: keras.Layer) -> list[Recurrent]:
+    """The recurrent layers inside a model, however deep."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, Recurrent)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -19,9 +21,11 @@ from training.diagnostics.recording import Recorded, recorded_calls
 from training.tasks.progress_bar import tracked
 from training.tasks.registry import make_task
 from zoo.errors import ZooError
+from zoo.layers import Recurrent
 from zoo.models import BidirectionalLanguageModel, RecurrentLanguageModel, Seq2Seq
 from zoo.presets.store import list_presets
-from zoo.text import BOS
+from zoo.text import BOS, Tokenizer
+from zoo.types import State, Tensor
 
 Rows = Iterator[dict[str, Any]]
 ROWS, STEPS = 4, 36
@@ -113,11 +117,11 @@ def layer_report(call: Recorded, upstream: np.ndarray) -> tuple[dict[str, Any], 
     }, seen
 
 
-def _parts(path: g.Trajectory) -> tuple[Any, Any, Any]:
+def _parts(path: g.Trajectory) -> tuple[State, State, State]:
     return path.previous, path.current, path.saved
 
 
-def _first_row(part: Any) -> Any:
+def _first_row(part: State) -> State:
     return tuple(x[:, :1] for x in part)
 
 
@@ -125,7 +129,7 @@ def _rounded(values: np.ndarray) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
 
-def singular_values(layer: Any) -> dict[str, np.ndarray]:
+def singular_values(layer: Recurrent) -> dict[str, np.ndarray]:
     """Singular values of each gate's block of the recurrent matrix, largest first."""
     kernel = ops.convert_to_numpy(layer.recurrent_kernel).astype("float64")
     blocks = np.split(kernel, layer.gates, axis=1)
@@ -143,11 +147,12 @@ def probe(model: Any) -> list[tuple[Recorded, np.ndarray]]:
     """
     import tensorflow as tf
 
-    forward = _loss_of(model)
+    if not isinstance(model, keras.Model):
+        raise _no_recurrence(model)
     with tf.GradientTape() as tape:
-        calls, error = recorded_calls(forward)
+        calls, error = recorded_calls(model, lambda: probe_loss(model))
     if not calls:
-        raise ZooError(f"{type(model).__name__} has no recurrence: nothing to measure")
+        raise _no_recurrence(model)
     upstream = tape.gradient(error, [call.outputs for call in calls])
     return [(call, _time_first(call, d)) for call, d in zip(calls, upstream, strict=True)]
 
@@ -159,33 +164,32 @@ def _time_first(call: Recorded, gradient: Any) -> np.ndarray:
     return np.transpose(ops.convert_to_numpy(gradient), (1, 0, 2)).astype("float32")
 
 
-def _loss_of(model: Any) -> Callable[[], Any]:
+@singledispatch
+def probe_loss(model: object) -> Tensor:
     """E of the probe text: the cross entropy that the model is trained with."""
-    losses: dict[type, Callable[[Any], Any]] = {
-        RecurrentLanguageModel: _next_word_loss,
-        BidirectionalLanguageModel: _blank_loss,
-        Seq2Seq: _translation_loss,
-    }
-    for kind, loss in losses.items():
-        if isinstance(model, kind):
-            return lambda: loss(model)
-    raise ZooError(f"{type(model).__name__} has no recurrence: nothing to measure")
+    raise _no_recurrence(model)
 
 
-def _probe_ids(tokenizer: Any) -> np.ndarray:
+def _no_recurrence(model: object) -> ZooError:
+    return ZooError(f"{type(model).__name__} has no recurrence: nothing to measure")
+
+
+def _probe_ids(tokenizer: Tokenizer) -> np.ndarray:
     """`[ROWS, STEPS + 1]` int32: consecutive pieces of the probe text."""
     ids = tokenizer.encode(PROBE_TEXT)
     rows = [[BOS, *ids[i * STEPS : (i + 1) * STEPS]] for i in range(ROWS)]
     return np.array([row for row in rows if len(row) == STEPS + 1], dtype=np.int32)
 
 
-def _next_word_loss(model: Any) -> Any:
+@probe_loss.register
+def _next_word_loss(model: RecurrentLanguageModel) -> Tensor:
     ids = _probe_ids(model.tokenizer)
     hidden, _ = model.features(ids[:, :-1])
     return model.summed_cross_entropy(hidden, ids[:, 1:], np.ones(ids[:, 1:].shape, "float32"))
 
 
-def _blank_loss(model: Any) -> Any:
+@probe_loss.register
+def _blank_loss(model: BidirectionalLanguageModel) -> Tensor:
     ids = _probe_ids(model.tokenizer)
     weights = np.zeros(ids.shape, "float32")
     weights[:, 1:-1] = 1
@@ -193,7 +197,8 @@ def _blank_loss(model: Any) -> Any:
     return model.summed_cross_entropy(model.features(ids, blanks), ids, weights)
 
 
-def _translation_loss(model: Any) -> Any:
+@probe_loss.register
+def _translation_loss(model: Seq2Seq) -> Tensor:
     source = _probe_ids(model.source_tokenizer)[:, 1:]
     target = _probe_ids(model.target_tokenizer)[: len(source)]
     state = model.encode(source[: len(target)])

@@ -3,7 +3,7 @@
     h_t = σ(w h_{t−1} + b),  h_0 = 1/2,  E(w, b) = (h_50 − 0.7)²
 
 (Pascanu, Mikolov and Bengio 2013, figure 6.) Where the network's one attractor splits in two there
-is a wall: a gradient met there is thousands of times the usual one. Plain gradient descent that
+is a wall: a gradient there is thousands of times the usual one. Plain gradient descent that
 touches the wall is thrown far away; with Algorithm 1 it takes a step of bounded length.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from training.diagnostics.flow import clipped_share
+from training.diagnostics.flow import clipped_share, refuse_if_exploded
 from training.diagnostics.gradients import by_distance, jacobian_norms, step_jacobians, trajectory
 from training.diagnostics.recording import recorded_calls
 from training.experiments.adding import ALWAYS_ONE, adding_batch
@@ -18,7 +17,6 @@ from training.experiments.config import ExperimentConfig, Network
 from training.experiments.networks import BIDIRECTIONAL, adding_network, story_network
 from training.experiments.stories import DISTANCE_ZERO, Stories, StoryTeller
 from training.tasks.progress_bar import tracked
-from zoo.errors import ZooError
 
 TEST_STORIES = 500
 TEST_SUMS = 1000
@@ -44,8 +42,7 @@ def train_network(
     for step in tracked(range(1, steps + 1), name, steps):
         x, y = batches(rng)
         loss = float(model.train_on_batch(x, y))
-        if not math.isfinite(loss):
-            raise ZooError(f"{name}: the loss became {loss} at step {step}; lower learning_rate")
+        refuse_if_exploded(loss, step, f"lower learning_rate or clip_norm of network {name!r}")
         if config.stop_when_solved and step % CHECK_EVERY == 0 and solved():
             return step
     return steps
@@ -105,7 +102,7 @@ def _story_tests(config: ExperimentConfig, teller: StoryTeller) -> dict[int, Sto
 def state_norms(model: Any, inputs: Any) -> list[float]:
     """Mean ‖∂s_T/∂s_k‖ of the trained forward layer by the distance from the last word T."""
     rows = keras.tree.map_structure(lambda part: part[:PROBE_STORIES], inputs)
-    (call, *_), _ = recorded_calls(lambda: model(rows))
+    (call, *_), _ = recorded_calls(model, lambda: model(rows))
     jacobians = step_jacobians(trajectory(call.layer, call.inputs))
     ends = [len(jacobians) - 1]
     return [float(f"{n:.6g}") for n in by_distance(jacobian_norms(jacobians, ends), ends)]

@@ -66,12 +66,12 @@ class StoryTeller:
     def text(self, between: int, rng: np.random.Generator) -> tuple[str, str]:
         """One story with `between` words in the middle, and the name for its blank."""
         a, b = rng.choice(len(self.names), size=2, replace=False)
-        first, second = self.names[a], self.names[b]
+        greeter, other = self.names[a], self.names[b]
         middle: list[str] = []
         while len(middle) < between:
             middle += BETWEEN[rng.integers(len(BETWEEN))].split()
-        start = BEFORE.format(a=first, b=second)
-        return " ".join([start, *middle[:between], AFTER.format(a=first)]), second
+        start = BEFORE.format(a=greeter, b=other)
+        return " ".join([start, *middle[:between], AFTER.format(a=greeter)]), other
 
     def stories(
         self, count: int, between: int | tuple[int, int], length: int, rng: np.random.Generator

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from typing import Any
 
 from training.config import RunConfig
+from zoo.errors import ZooError
+from zoo.models import BidirectionalLanguageModel, Seq2Seq
+from zoo.models.language_model import LanguageModel
 
 PROMPTS = ("I would like to", "Where is the", "The stock market")
 BLANKS = ("the ___ is small", "I ___ like to go", "The stock ___ fell today")
@@ -88,12 +92,24 @@ def figures_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+@singledispatch
 def examples(model: Any, sources: Sequence[str] = GERMAN) -> str:
     """What the model answers to fixed questions, the last one outside its subject."""
-    if hasattr(model, "next_words"):
-        return _listed(PROMPTS, model.next_words(list(PROMPTS), k=5))
-    if hasattr(model, "fill"):
-        return _listed(BLANKS, model.fill(list(BLANKS), k=5))
+    raise ZooError(f"no examples are known for a {type(model).__name__}: register some here")
+
+
+@examples.register
+def _next_words(model: LanguageModel, sources: Sequence[str] = GERMAN) -> str:
+    return _listed(PROMPTS, model.next_words(list(PROMPTS), k=5))
+
+
+@examples.register
+def _fillings(model: BidirectionalLanguageModel, sources: Sequence[str] = GERMAN) -> str:
+    return _listed(BLANKS, model.fill(list(BLANKS), k=5))
+
+
+@examples.register
+def _translations(model: Seq2Seq, sources: Sequence[str] = GERMAN) -> str:
     answers = zip(sources, model.translate(list(sources)), strict=True)
     return "\n".join(f"- {source} → {best[0][0]}" for source, best in answers)
 

@@ -35,12 +35,12 @@ def variables_of(trainer: keras.Model) -> dict[str, Any]:
     return named
 
 
-def save_checkpoint(path: Path, trainer: keras.Model, progress: dict[str, Any]) -> None:
-    """Write all variables and `progress` (plain JSON values) to `path`, atomically."""
+def save_checkpoint(path: Path, trainer: keras.Model, state: dict[str, Any]) -> None:
+    """Write all variables and the run's `state` (plain JSON values) to `path`, atomically."""
     arrays = {
         name: keras.ops.convert_to_numpy(v.value) for name, v in variables_of(trainer).items()
     }
-    text = np.frombuffer(json.dumps(progress).encode(), dtype=np.uint8)
+    text = np.frombuffer(json.dumps(state).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, progress=text, **arrays)
@@ -49,14 +49,14 @@ def save_checkpoint(path: Path, trainer: keras.Model, progress: dict[str, Any]) 
 
 
 def load_checkpoint(path: Path, trainer: keras.Model) -> dict[str, Any]:
-    """Put a checkpoint's values back into the trainer's variables; returns `progress`.
+    """Put a checkpoint's values back into the trainer's variables; returns the run's state.
 
     Raises:
         ZooError: the file is damaged or belongs to another model or optimizer.
     """
     try:
         with np.load(path, allow_pickle=False) as content:
-            progress = json.loads(bytes(content["progress"]).decode())
+            state = json.loads(bytes(content["progress"]).decode())
             arrays = {name: content[name] for name in variables_of(trainer)}
     except KeyError as error:
         raise ZooError(f"{path} is of another model or optimizer: it lacks {error}") from None
@@ -68,4 +68,4 @@ def load_checkpoint(path: Path, trainer: keras.Model) -> dict[str, Any]:
                 f"{path}: {name} is {arrays[name].shape}, the config makes {variable.shape}"
             )
         variable.assign(arrays[name])
-    return dict(progress)
+    return dict(state)

@@ -7,7 +7,6 @@ preset directory from the first epoch on.
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Iterator
@@ -18,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from training.config import RunConfig
-from training.diagnostics.flow import GradientFlow, longest_rows
+from training.diagnostics.flow import EXPLODING_CURE, GradientFlow, longest_rows, refuse_if_exploded
 from training.run.averaging import WeightAverage
 from training.run.checkpoint import load_checkpoint, save_checkpoint
 from training.run.epoch_log import RunLog
-from training.run.schedule import Progress, after_epoch, averaging_due, learning_rate_at
+from training.run.schedule import RunState, after_epoch, averaging_due, learning_rate_at
 from training.run.trainer import Trainer, compile_trainer
 from training.tasks.counts import train_by_counting
 from training.tasks.progress_bar import tracked
@@ -53,7 +52,7 @@ class Run:
         self.trainer.optimizer.build(self.trainer.trainable_variables)
         averaging = config.training.optimizer.average
         self.average = WeightAverage(self.trainer) if averaging else None
-        self.progress = Progress(learning_rate=config.training.optimizer.learning_rate)
+        self.state = RunState(learning_rate=config.training.optimizer.learning_rate)
         self.flow: GradientFlow | None = None
 
     @property
@@ -63,17 +62,17 @@ class Run:
     def resume(self) -> None:
         """Go on from the last checkpoint, or from the start where there is none yet."""
         if self.checkpoint.is_file():
-            self.progress = Progress(**load_checkpoint(self.checkpoint, self.trainer))
+            self.state = RunState(**load_checkpoint(self.checkpoint, self.trainer))
 
     def epochs(self) -> Iterator[dict[str, Any]]:
         """All remaining epochs, one row each."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        log = RunLog(self.directory, self.progress.epoch)
+        log = RunLog(self.directory, self.state.epoch)
         self.flow = self._gradient_flow(log)
-        while self.progress.epoch < self.config.training.epochs and not self.progress.stopped:
+        while self.state.epoch < self.config.training.epochs and not self.state.stopped:
             row = self.epoch()
             log.add(row)  # first: a resumed run drops rows past its checkpoint, never lacks one
-            save_checkpoint(self.checkpoint, self.trainer, self.progress.as_dict())
+            save_checkpoint(self.checkpoint, self.trainer, self.state.as_dict())
             yield row
 
     def epoch(self) -> dict[str, Any]:
@@ -86,12 +85,12 @@ class Run:
             figure = figures[self.task.figure]
             rate = float(self.trainer.optimizer.learning_rate)
             goal = figure if self.task.lower_is_better else -figure
-            if after_epoch(self.progress, goal, self.config.training):
+            if after_epoch(self.state, goal, self.config.training):
                 self._save_preset(figures)
-        if averaging_due(self.progress, self.config.training):
-            self.progress.averaged_steps = 1
+        if averaging_due(self.state, self.config.training):
+            self.state.averaged_steps = 1
         return {
-            "epoch": self.progress.epoch,
+            "epoch": self.state.epoch,
             "loss": round(loss, 5),
             f"valid_{self.task.figure}": round(figure, 4),
             "learning_rate": rate,
@@ -102,7 +101,7 @@ class Run:
     def _steps(self) -> tuple[float, int]:
         """The epoch's steps; returns mean loss a token and the tokens seen."""
         self.trainer.reset_carried()
-        epoch, total, tokens = self.progress.epoch, 0.0, 0
+        epoch, total, tokens = self.state.epoch, 0.0, 0
         batches = tracked(
             self.task.batches(epoch), f"epoch {epoch + 1}", self.task.steps_per_epoch()
         )
@@ -114,23 +113,19 @@ class Run:
 
     def _step(self, batch: dict[str, np.ndarray]) -> float:
         self.trainer.optimizer.learning_rate.assign(
-            learning_rate_at(self.progress, self.config.training, self.task.steps_per_epoch())
+            learning_rate_at(self.state, self.config.training, self.task.steps_per_epoch())
         )
         self.trainer.reset_metrics()
         loss = float(self.trainer.train_on_batch(batch))
-        if not math.isfinite(loss):
-            raise ZooError(
-                f"the loss became {loss} at step {self.progress.steps + 1}: gradients exploded; "
-                "lower training.optimizer.learning_rate or set training.optimizer.clip_norm "
-                f"(Algorithm 1), then --resume from the last good checkpoint {self.checkpoint}"
-            )
-        self.progress.steps += 1
+        remedy = f"{EXPLODING_CURE}, then --resume from the last good checkpoint {self.checkpoint}"
+        refuse_if_exploded(loss, self.state.steps + 1, remedy)
+        self.state.steps += 1
         every = self.config.training.gradient_flow_every
-        if self.flow is not None and self.progress.steps % every == 0:
-            self.flow.check(self.progress.steps)
-        if self.average is not None and self.progress.averaged_steps:
-            self.average.update(self.progress.averaged_steps)
-            self.progress.averaged_steps += 1
+        if self.flow is not None and self.state.steps % every == 0:
+            self.flow.check(self.state.steps)
+        if self.average is not None and self.state.averaged_steps:
+            self.average.update(self.state.averaged_steps)
+            self.state.averaged_steps += 1
         return loss
 
     def _gradient_flow(self, log: RunLog) -> GradientFlow | None:
@@ -144,7 +139,7 @@ class Run:
         return flow
 
     def _evaluated_weights(self) -> Any:
-        averaging = self.average is not None and self.progress.averaged_steps > 1
+        averaging = self.average is not None and self.state.averaged_steps > 1
         return self.average.applied() if averaging and self.average else nullcontext()
 
     def _save_preset(self, figures: dict[str, float]) -> None:

@@ -14,7 +14,7 @@ from training.config import TrainingConfig
 
 
 @dataclass
-class Progress:
+class RunState:
     """Where a run stands after some epochs."""
 
     learning_rate: float
@@ -31,50 +31,48 @@ class Progress:
         return asdict(self)
 
 
-def after_epoch(progress: Progress, figure: float, config: TrainingConfig) -> bool:
+def after_epoch(state: RunState, figure: float, config: TrainingConfig) -> bool:
     """Take in an epoch's validation figure (lower is better); returns whether it is the best."""
-    progress.epoch += 1
-    improved = progress.best is None or figure < progress.best
+    state.epoch += 1
+    improved = state.best is None or figure < state.best
     if improved:
-        progress.best, progress.best_epoch, progress.since_best = figure, progress.epoch, 0
+        state.best, state.best_epoch, state.since_best = figure, state.epoch, 0
     else:
-        progress.since_best += 1
-    progress.since_decay = 0 if improved else progress.since_decay + 1
-    _decay(progress, config)
-    start_averaging = config.optimizer.average and not progress.averaged_steps
-    if progress.since_best >= config.stop_after and not start_averaging:
-        progress.stopped = True
+        state.since_best += 1
+    state.since_decay = 0 if improved else state.since_decay + 1
+    _decay(state, config)
+    start_averaging = config.optimizer.average and not state.averaged_steps
+    if state.since_best >= config.stop_after and not start_averaging:
+        state.stopped = True
     return improved
 
 
-def _decay(progress: Progress, config: TrainingConfig) -> None:
+def _decay(state: RunState, config: TrainingConfig) -> None:
     if config.schedule == "cosine":
         return
     scheduled = config.decay_every_epoch_from
     due = (
-        progress.epoch >= scheduled
+        state.epoch >= scheduled
         if scheduled is not None
-        else progress.since_decay >= config.patience and not progress.averaged_steps
+        else state.since_decay >= config.patience and not state.averaged_steps
     )
     if due:
-        progress.learning_rate = max(
-            progress.learning_rate * config.decay, config.min_learning_rate
-        )
-        progress.since_decay = 0
+        state.learning_rate = max(state.learning_rate * config.decay, config.min_learning_rate)
+        state.since_decay = 0
 
 
-def averaging_due(progress: Progress, config: TrainingConfig) -> bool:
+def averaging_due(state: RunState, config: TrainingConfig) -> bool:
     """NT-ASGD's trigger: no better figure for `average_after` epochs."""
-    wanted = config.optimizer.average and not progress.averaged_steps
-    return wanted and progress.since_best >= config.optimizer.average_after
+    wanted = config.optimizer.average and not state.averaged_steps
+    return wanted and state.since_best >= config.optimizer.average_after
 
 
-def learning_rate_at(progress: Progress, config: TrainingConfig, steps_per_epoch: int = 1) -> float:
+def learning_rate_at(state: RunState, config: TrainingConfig, steps_per_epoch: int = 1) -> float:
     """The step's learning rate: the schedule's, grown linearly during warm-up."""
-    if progress.steps < config.warmup_steps:
-        return progress.learning_rate * (progress.steps + 1) / config.warmup_steps
+    if state.steps < config.warmup_steps:
+        return state.learning_rate * (state.steps + 1) / config.warmup_steps
     if config.schedule == "plateau":
-        return progress.learning_rate
+        return state.learning_rate
     whole = config.epochs * steps_per_epoch - config.warmup_steps
-    done = (progress.steps - config.warmup_steps) / max(whole, 1)
-    return progress.learning_rate * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+    done = (state.steps - config.warmup_steps) / max(whole, 1)
+    return state.learning_rate * (1 + math.cos(math.pi * min(done, 1.0))) / 2

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from training.diagnostics.flow import GradientFlow, clipped_share, measure, verdict
+from training.diagnostics.recording import recorded_calls
 from training.run.optimizers import SGD, AdamW, OnePassAdam
 from zoo import layers
 from zoo.errors import ZooError
@@ -26,7 +27,7 @@ def network(layer: Any) -> Any:
 
 def line_for(layer: Any) -> str | None:
     model = network(layer)
-    (flow,) = measure(lambda: model(X))
+    (flow,) = measure(model, lambda: model(X))
     return verdict(flow)
 
 
@@ -59,9 +60,17 @@ def test_exploding_gradients_are_named_with_a_cure() -> None:
 def test_a_layer_of_nans_is_named() -> None:
     model = network(layers.LSTM(4, name="broken"))
     model.layers[0].recurrent_kernel.assign(np.full((4, 16), np.nan))
-    line = verdict(measure(lambda: model(X))[0])
+    line = verdict(measure(model, lambda: model(X))[0])
     assert line is not None
     assert line.startswith("broken: gradients are NaN")
+
+
+def test_only_the_layers_of_the_model_are_recorded_and_left_as_they_were() -> None:
+    model, other = network(layers.GRU(4)), network(layers.LSTM(4))
+    calls, _ = recorded_calls(model, lambda: (other(X), model(X), model(X)))
+    assert [call.layer for call in calls] == [model.layers[0]]
+    np.testing.assert_array_equal(calls[0].inputs, X)
+    assert "call" not in vars(model.layers[0])
 
 
 def test_callback_measures_at_its_interval_and_warns_once(tmp_path: Any, caplog: Any) -> None:
@@ -130,7 +139,7 @@ def test_a_look_is_cheap() -> None:
     model.compile(SGD(0.01), "mse")
     y = X[:, -1, :1]
     model.train_on_batch(X, y)
-    measure(lambda: model(X))
+    measure(model, lambda: model(X))
     started = time.perf_counter()
     for _ in range(20):
         model.train_on_batch(X, y)
@@ -138,6 +147,6 @@ def test_a_look_is_cheap() -> None:
     looks = []
     for _ in range(3):
         started = time.perf_counter()
-        measure(lambda: model(X))
+        measure(model, lambda: model(X))
         looks.append(time.perf_counter() - started)
     assert min(looks) < 30 * max(step, 0.02)

@@ -135,11 +135,11 @@ def test_an_exploding_run_stops_and_keeps_its_checkpoint(config_file, tmp_path):
     epochs = run.epochs()
     next(epochs)
     kept = run.checkpoint.read_bytes()
-    steps = run.progress.steps
-    run.progress.learning_rate = 1e38
+    steps = run.state.steps
+    run.state.learning_rate = 1e38
     with pytest.raises(ZooError, match=r"gradients exploded; lower .*clip_norm.*--resume"):
         next(epochs)
-    assert run.progress.steps <= steps + 2  # the step that broke it, and the one that saw it
+    assert run.state.steps <= steps + 2  # the step that broke it, and the one that saw it
     assert run.checkpoint.read_bytes() == kept
     again = Run(config, None, tmp_path / "out")
     again.resume()
@@ -193,7 +193,7 @@ def test_averaged_sgd_validates_the_mean_of_the_weights(config_file, tmp_path):
                "training.optimizer.average_after=0", "training.epochs=2"]  # fmt: skip
     run = Run(read_run_config(config_file(), changes), None, tmp_path / "out")
     list(run.epochs())
-    assert run.progress.averaged_steps > 1
+    assert run.state.averaged_steps > 1
     saved = weights_of(tmp_path / "out")
     current = [w.numpy() for w in run.task.model.weights]
     assert any(not np.allclose(s, c) for s, c in zip(saved, current, strict=True))

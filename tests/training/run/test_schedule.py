@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from training.config import OptimizerConfig, TrainingConfig, checked
-from training.run.schedule import Progress, after_epoch, averaging_due, learning_rate_at
+from training.run.schedule import RunState, after_epoch, averaging_due, learning_rate_at
 from zoo.errors import ZooError
 
 
 def run(figures, config):
-    progress = Progress(learning_rate=1.0)
+    state = RunState(learning_rate=1.0)
     rates = []
     for figure in figures:
-        after_epoch(progress, figure, config)
-        rates.append(progress.learning_rate)
-        if progress.stopped:
+        after_epoch(state, figure, config)
+        rates.append(state.learning_rate)
+        if state.stopped:
             break
-    return progress, rates
+    return state, rates
 
 
 def test_a_plateau_halves_the_learning_rate():
@@ -41,27 +41,27 @@ def test_a_fixed_decay_starts_at_its_epoch():
 
 
 def test_it_stops_and_remembers_the_best():
-    progress, rates = run([5, 4, 6, 7, 3], TrainingConfig(stop_after=2))
-    assert progress.stopped
-    assert (progress.best, progress.best_epoch, len(rates)) == (4, 2, 4)
+    state, rates = run([5, 4, 6, 7, 3], TrainingConfig(stop_after=2))
+    assert state.stopped
+    assert (state.best, state.best_epoch, len(rates)) == (4, 2, 4)
 
 
 def test_averaging_comes_before_stopping():
     config = TrainingConfig(stop_after=2, optimizer=OptimizerConfig(average=True, average_after=2))
-    progress, _ = run([5, 6, 7], config)
-    assert averaging_due(progress, config)
-    assert not progress.stopped
+    state, _ = run([5, 6, 7], config)
+    assert averaging_due(state, config)
+    assert not state.stopped
 
 
 @pytest.mark.parametrize(("steps", "rate"), [(0, 0.25), (1, 0.5), (3, 1.0), (50, 1.0)])
 def test_warm_up_grows_linearly(steps, rate):
-    progress = Progress(learning_rate=1.0, steps=steps)
-    assert learning_rate_at(progress, TrainingConfig(warmup_steps=4)) == rate
+    state = RunState(learning_rate=1.0, steps=steps)
+    assert learning_rate_at(state, TrainingConfig(warmup_steps=4)) == rate
 
 
 def test_cosine_falls_from_the_warm_up_to_zero_and_never_decays():
     config = TrainingConfig(schedule="cosine", epochs=2, warmup_steps=2, stop_after=9)
-    rates = [learning_rate_at(Progress(1.0, steps=s), config, 5) for s in range(11)]
+    rates = [learning_rate_at(RunState(1.0, steps=s), config, 5) for s in range(11)]
     assert rates[:3] == [0.5, 1.0, 1.0]
     assert rates[6] == pytest.approx(0.5)
     assert rates[10] == pytest.approx(0.0)
