@@ -35,9 +35,10 @@ import tensorflow as tf
 import zoo
 from benchmarks.stock_keras import stock_model
 from benchmarks.timing import report
-from export.tflite import exporter as tflite
 from export.tflite import softmax
-from export.tflite.check import drawn_sentences
+from export.tflite.check import sampled_sentences
+from export.tflite.convert import convert
+from export.tflite.exporter import export_tflite, loaded
 from export.tflite.signatures import LiteLanguageModel
 from export.tools.page import write_table
 from zoo.models.language_model import SPECIALS
@@ -77,14 +78,14 @@ def converted(model: Any, quantize: str) -> bytes:
 
 def stock_run(content: bytes, ids: np.ndarray) -> Contestant:
     """The converter's file over the whole context."""
-    runner = tflite.loaded(content).get_signature_runner()  # as ours is called
+    runner = loaded(content).get_signature_runner()  # as ours is called
     (entry,) = runner.get_input_details()
     return Contestant(runner, {entry: ids})
 
 
 def our_runs(content: bytes, ids: np.ndarray) -> dict[str, Contestant]:
     """`step` after a context, and `prefill` of the context."""
-    interpreter = tflite.loaded(content)
+    interpreter = loaded(content)
     step = interpreter.get_signature_runner("step")
     prefill = interpreter.get_signature_runner("prefill")
     buffer = np.zeros(prefill.get_input_details()["ids"]["shape"], np.int32)
@@ -111,8 +112,8 @@ def masked_run(model: Any, quantize: str, ids: np.ndarray) -> Contestant:
     ]
     with softmax.ending(quantize):
         functions = {"prefill": tf.function(prefill).get_concrete_function(*specs)}
-    content = tflite.tflite_convert.convert(lite.resources, functions, quantize)
-    runner = tflite.loaded(content).get_signature_runner("prefill")
+    content = convert(lite.resources, functions, quantize)
+    runner = loaded(content).get_signature_runner("prefill")
     return Contestant(runner, lite.feeds(ids[0].tolist()))
 
 
@@ -132,10 +133,10 @@ def microseconds(runs: dict[str, Run], rounds: int) -> dict[str, np.ndarray]:
 
 def rows(model: Any, quantize: str, rounds: int) -> list[dict[str, Any]]:
     """One row a contestant."""
-    ids = np.array([[BOS, *drawn_sentences(model, words=WORDS, longest=WORDS)[0]]], np.int32)
+    ids = np.array([[BOS, *sampled_sentences(model, words=WORDS, longest=WORDS)[0]]], np.int32)
     ids = np.resize(ids, (1, WORDS))
     with tempfile.TemporaryDirectory() as directory:
-        exported = tflite.export(model, Path(directory), quantize)
+        exported = export_tflite(model, Path(directory), quantize)
         ours = exported.path.read_bytes()
     theirs = converted(stock_model(model, WORDS), quantize)
     contestants = {**our_runs(ours, ids), STOCK: stock_run(theirs, ids)}

@@ -22,11 +22,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import zoo
 from benchmarks.timing import report
-from export.cli import drawn
+from export.cli import sampled_texts
 from export.device.models import NextWords
 from export.device.runtime import open_model
-from export.tflite import exporter as tflite
 from export.tflite.check import Tally
+from export.tflite.exporter import export_tflite
 from export.tools.page import write_table
 from training.datasets import load
 from training.tasks.evaluate import evaluate
@@ -88,12 +88,12 @@ def rows(preset: str, baseline: str, corpus: Any) -> list[dict[str, Any]]:
     ]
     for quantize in QUANTIZATIONS:
         with tempfile.TemporaryDirectory() as folder:
-            made = tflite.export(
+            made = export_tflite(
                 model,
                 folder,
                 quantize,
-                texts=drawn(corpus, "test", model),
-                calibration=drawn(corpus, "train", model),
+                texts=sampled_texts(corpus, "test", model),
+                calibration=sampled_texts(corpus, "train", model),
             )
             what = {"what": f"file, {quantize}", "MB": f"{made.bytes / 1e6:.2f}"}
             found.append({**what, **file_row(made.path, corpus.test)})

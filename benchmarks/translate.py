@@ -23,7 +23,7 @@ import tensorflow as tf
 import zoo
 from benchmarks.timing import in_turns, report
 from benchmarks.translate_pytorch import TorchTranslator
-from export.saved_model import exporter as saved_model
+from export.saved_model.exporter import export_saved_model
 
 SENTENCES = [
     "Wo ist der Bahnhof?",
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     model = zoo.load(options.model) if options.model else random_model()
     stock = TorchTranslator(model)
     with tempfile.TemporaryDirectory() as folder:
-        path = saved_model.export(model, folder).path
+        path = export_saved_model(model, folder).path
         served = tf.saved_model.load(str(path)).signatures["translate"]
         texts = tf.constant(SENTENCES)
         contestants = {

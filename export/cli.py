@@ -11,7 +11,7 @@ from typing import Any
 import zoo
 from zoo.errors import ZooError
 
-DRAWN = 1_000  # sentences of a corpus: enough for the words that are compared and measured
+SAMPLED = 1_000  # sentences of a corpus: enough for the words that are compared and measured
 
 
 def export(options: argparse.Namespace, corpus: Any = None) -> Iterator[dict[str, Any]]:
@@ -19,25 +19,25 @@ def export(options: argparse.Namespace, corpus: Any = None) -> Iterator[dict[str
 
     Args:
         options: model, format, out and quantize.
-        corpus: lists `train` and `test` of texts; what a `.tflite` file is compared on is drawn
+        corpus: lists `train` and `test` of texts; what a `.tflite` file is compared on is sampled
             from `test`, and what "int8" measures activations on from `train`.
     """
     model = zoo.load(options.model)
     if options.format == "saved_model":
-        from export.saved_model import exporter as saved_model
+        from export.saved_model.exporter import export_saved_model
 
         if options.quantize != "none":
             raise ZooError("--quantize is for --format tflite; a SavedModel keeps float32")
-        report = saved_model.export(model, options.out)
+        report = export_saved_model(model, options.out)
     else:
-        from export.tflite import exporter as tflite
+        from export.tflite.exporter import export_tflite
 
-        report = tflite.export(
+        report = export_tflite(
             model,
             options.out,
             quantize=options.quantize,
-            texts=drawn(corpus, "test", model),
-            calibration=drawn(corpus, "train", model),
+            texts=sampled_texts(corpus, "test", model),
+            calibration=sampled_texts(corpus, "train", model),
         )
         print(f"file against model: {report.check}", file=sys.stderr)
     yield {
@@ -48,8 +48,8 @@ def export(options: argparse.Namespace, corpus: Any = None) -> Iterator[dict[str
     }
 
 
-def drawn(corpus: Any, split: str, model: Any) -> list[Any] | None:
-    """Texts of one split, drawn by chance and the same each time; None without a corpus."""
+def sampled_texts(corpus: Any, split: str, model: Any) -> list[Any] | None:
+    """Texts of one split, sampled, the same each time; None without a corpus."""
     if corpus is None:
         return None
     texts = list(getattr(corpus, split))
@@ -58,4 +58,4 @@ def drawn(corpus: Any, split: str, model: Any) -> list[Any] | None:
     if isinstance(texts[0], str) == hasattr(model, "translate"):
         kind = "sentences" if isinstance(texts[0], str) else "sentence pairs"
         raise ZooError(f"the data are {kind}, which a {type(model).__name__} cannot be tested on")
-    return random.Random(f"{split} 1").sample(texts, min(DRAWN, len(texts)))
+    return random.Random(f"{split} 1").sample(texts, min(SAMPLED, len(texts)))

@@ -59,13 +59,13 @@ def exported(name: str, preset: Path) -> Path:
     if (base / "1" / "saved_model.pb").is_file():
         return base
     import zoo
-    from export.saved_model.exporter import export
+    from export.saved_model.exporter import export_saved_model
 
     log.info("exporting %s to %s", name, base)
     base.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=base.parent))
     try:
-        export(zoo.load(name), temporary / "export")
+        export_saved_model(zoo.load(name), temporary / "export")
         shutil.rmtree(base, ignore_errors=True)
         os.replace(temporary / "export", base)
     finally:

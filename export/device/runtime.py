@@ -6,7 +6,7 @@
     python -m export.device FILE.tflite "Wo ist der Bahnhof?"   a translation model
 
 No TensorFlow and nothing of `zoo`: what an application does in Kotlin or Swift is the four files
-`device*.py` over again (docs/device.md).
+`runtime.py`, `file.py`, `models.py` and `text.py` over again (docs/device.md).
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ from export.report import ExportReport, size_of
 from zoo.errors import ZooError
 
 
-def export(model: Any, out_dir: str | os.PathLike[str], version: int | None = None) -> ExportReport:
+def export_saved_model(
+    model: Any, out_dir: str | os.PathLike[str], version: int | None = None
+) -> ExportReport:
     """Write `out_dir/VERSION/saved_model.pb` and compare it with the model.
 
     Args:

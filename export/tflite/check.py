@@ -1,7 +1,7 @@
 """Is the file right? Each one is loaded again and compared with the Python model, word by word.
 
-Without a text the words are drawn from the model itself, so every export can be checked; a text of
-the corpus tells more about quality and is what published figures should use.
+Without a text the words are sampled from the model itself, so every export can be checked; a text
+of the corpus tells more about quality and is what published figures should use.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class Tally:
         return {"perplexity": perplexity, **recalls}
 
 
-def drawn_sentences(model: Any, words: int = WORDS, longest: int = 40, seed: int = 1) -> Rows:
-    """Sentences drawn from a language model, as word ids, at least `words` of them."""
+def sampled_sentences(model: Any, words: int = WORDS, longest: int = 40, seed: int = 1) -> Rows:
+    """Sentences sampled from a language model, as word ids, at least `words` of them."""
     sentences: Rows = []
     while sum(map(len, sentences)) < words:
         first = np.full(ROWS, BOS, np.int32)

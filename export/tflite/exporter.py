@@ -33,7 +33,7 @@ class LiteReport(ExportReport):
     check: check.Check
 
 
-def export(
+def export_tflite(
     model: Any,
     out: str | os.PathLike[str],
     quantize: str = "none",

@@ -106,9 +106,9 @@ class LiteLanguageModel:
         return {"": self.python_model.tokenizer}
 
     def sentences(self, texts: Iterable[str] | None) -> Rows:
-        """Word ids to compare on: of the texts, or drawn from the model."""
+        """Word ids to compare on: of the texts, or sampled from the model."""
         if texts is None:
-            return check.drawn_sentences(self.python_model, longest=self.length - 2)
+            return check.sampled_sentences(self.python_model, longest=self.length - 2)
         return [self.python_model.tokenizer.encode(text) for text in texts]
 
     def compare(self, interpreter: Any, sentences: Rows) -> check.Check:

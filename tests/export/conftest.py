@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from export.tflite import exporter as tflite
+from export.tflite.exporter import export_tflite
 from tests.helpers.models import TEXTS, language_model
 
 SENTENCES = [text for text in TEXTS if text]
@@ -23,7 +23,7 @@ def lite(tmp_path_factory):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the converter's own deprecations
                 out = folder / f"{key}.tflite"
-                kept[key] = tflite.export(language_model(name), out, quantize, SENTENCES)
+                kept[key] = export_tflite(language_model(name), out, quantize, SENTENCES)
         return kept[key]
 
     return get

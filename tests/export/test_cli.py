@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from export.cli import DRAWN, drawn
+from export.cli import SAMPLED, sampled_texts
 from tests.helpers.corpus import english
 from tests.helpers.models import language_model
 from zoo.cli.main import main
@@ -30,14 +30,14 @@ def test_full_int8_is_measured_on_the_corpus(tmp_path, capsys):
         assert figure in captured.err
 
 
-def test_what_is_drawn_is_drawn_again():
+def test_what_is_sampled_is_sampled_again():
     corpus = SimpleNamespace(train=[f"t{i}" for i in range(3_000)], test=["a", "b"])
     model = object()
-    first = drawn(corpus, "train", model)
-    assert first == drawn(corpus, "train", model)
-    assert len(set(first)) == DRAWN
-    assert sorted(drawn(corpus, "test", model)) == ["a", "b"]
-    assert drawn(None, "test", model) is None
+    first = sampled_texts(corpus, "train", model)
+    assert first == sampled_texts(corpus, "train", model)
+    assert len(set(first)) == SAMPLED
+    assert sorted(sampled_texts(corpus, "test", model)) == ["a", "b"]
+    assert sampled_texts(None, "test", model) is None
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_what_is_drawn_is_drawn_again():
 )
 def test_data_of_the_wrong_kind(texts, message):
     with pytest.raises(ZooError, match=message):
-        drawn(SimpleNamespace(test=texts), "test", language_model("cifg_projected"))
+        sampled_texts(SimpleNamespace(test=texts), "test", language_model("cifg_projected"))

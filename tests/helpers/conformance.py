@@ -164,9 +164,9 @@ def saved_model_equality(architecture: Architecture, workshop: Workshop) -> str 
 
 def tflite_equality(architecture: Architecture, workshop: Workshop) -> str | None:
     """The .tflite file of built-in ops says what the model says."""
-    from export.tflite import exporter as tflite
+    from export.tflite.exporter import export_tflite
 
-    report = tflite.export(made(architecture), workshop.folder / "tflite" / architecture.name)
+    report = export_tflite(made(architecture), workshop.folder / "tflite" / architecture.name)
     assert report.max_abs_diff < 1e-4
     return None
 

@@ -48,9 +48,9 @@ class Workshop:
     @cache  # noqa: B019
     def exported(self, name: str) -> Any:
         """An architecture's SavedModel; its report."""
-        from export.saved_model import exporter as saved_model
+        from export.saved_model.exporter import export_saved_model
 
-        return saved_model.export(made(ARCHITECTURES[name]), self.folder / "exported" / name)
+        return export_saved_model(made(ARCHITECTURES[name]), self.folder / "exported" / name)
 
     @cached_property
     def client(self) -> Any:

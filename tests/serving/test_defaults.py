@@ -34,7 +34,7 @@ def presets(models, monkeypatch, tmp_path):
     monkeypatch.setenv(defaults.CACHE_VARIABLE, str(tmp_path / "the cache"))
     monkeypatch.setattr(store, "shipped_presets", lambda: folders)
     monkeypatch.setattr(zoo, "load", lambda name: name)
-    monkeypatch.setattr(export.saved_model.exporter, "export", fake_export)
+    monkeypatch.setattr(export.saved_model.exporter, "export_saved_model", fake_export)
     return folders, exports
 
 
@@ -64,7 +64,7 @@ def test_an_export_that_fails_leaves_nothing_behind(presets, monkeypatch, tmp_pa
         out.mkdir()
         raise OSError("disk full")
 
-    monkeypatch.setattr(export.saved_model.exporter, "export", failing)
+    monkeypatch.setattr(export.saved_model.exporter, "export_saved_model", failing)
     with pytest.raises(OSError, match="disk full"):
         defaults.shipped_config()
     assert not list((tmp_path / "the cache" / "exports" / "lstm_tatoeba_en").iterdir())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from export.saved_model import exporter as saved_model
+from export.saved_model.exporter import export_saved_model
 from serving.client import Client
 from tests.helpers.corpus import all_sentences
 from tests.serving.running import running
@@ -26,7 +26,7 @@ def model():
 @pytest.fixture(scope="module")
 def exported(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / NAME
-    saved_model.export(model, folder)
+    export_saved_model(model, folder)
     return folder
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.saved_model import exporter as saved_model
+from export.saved_model.exporter import export_saved_model
 from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS, TEXTS, language_model
 from zoo.errors import ZooError
 from zoo.text import BOS, EOS
@@ -23,7 +23,7 @@ def exported(tmp_path_factory):
 
     def get(name):
         if name not in kept:
-            report = saved_model.export(language_model(name), folder / name)
+            report = export_saved_model(language_model(name), folder / name)
             kept[name] = (report, tf.saved_model.load(str(report.path)))
         return kept[name]
 
@@ -106,26 +106,26 @@ def test_only_stock_ops_and_small_tables(exported):
 
 def test_versions_are_written_one_after_another(tmp_path):
     model = language_model("nplm")
-    first, second = (saved_model.export(model, tmp_path / "m") for _ in range(2))
+    first, second = (export_saved_model(model, tmp_path / "m") for _ in range(2))
     assert [r.path.name for r in (first, second)] == ["1", "2"]
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
     with pytest.raises(ZooError, match="exists"):
-        saved_model.export(model, tmp_path / "m", version=2)
+        export_saved_model(model, tmp_path / "m", version=2)
 
 
 def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(tf.saved_model, "load", lambda path: (_ for _ in ()).throw(OSError("disk")))
     with pytest.raises(OSError, match="disk"):
-        saved_model.export(language_model("nplm"), tmp_path / "m")
+        export_saved_model(language_model("nplm"), tmp_path / "m")
     assert list((tmp_path / "m").iterdir()) == []
 
 
 def test_what_has_no_export_is_refused(tmp_path):
     with pytest.raises(ZooError, match="a dict has no SavedModel form"):
-        saved_model.export({}, tmp_path)
+        export_saved_model({}, tmp_path)
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(ZooError, match="is a file"):
-        saved_model.export(language_model("nplm"), tmp_path / "file")
+        export_saved_model(language_model("nplm"), tmp_path / "file")
 
 
 def test_listed_models_are_covered():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.saved_model import exporter as saved_model
+from export.saved_model.exporter import export_saved_model
 from export.saved_model.translation import NO_SCORE, each_once
 from tests.helpers.seq2seq import ALL_FIVE, translator
 
@@ -26,7 +26,7 @@ SETTINGS = {
 @pytest.fixture(scope="module", params=SETTINGS)
 def exported(request, tmp_path_factory):
     model = translator(**SETTINGS[request.param])
-    report = saved_model.export(model, tmp_path_factory.mktemp("translator"))
+    report = export_saved_model(model, tmp_path_factory.mktemp("translator"))
     return model, report, tf.saved_model.load(str(report.path))
 
 

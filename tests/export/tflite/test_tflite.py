@@ -8,8 +8,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.device.models import NextWords
 from export.device.runtime import open_model
-from export.tflite import exporter as tflite
 from export.tflite.check import Tally, largest_difference, likeliest_ids
+from export.tflite.exporter import export_tflite, refuse_wrong
 from export.tflite.slim import slim
 from tests.helpers.models import TEXTS, language_model
 from zoo.errors import ZooError
@@ -74,8 +74,8 @@ def test_quantised_files_are_near(exported, quantize):
     assert "recall@3" in str(report.check)
 
 
-def test_without_texts_words_are_drawn_from_the_model(tmp_path):
-    report = tflite.export(language_model("nplm"), tmp_path)
+def test_without_texts_words_are_sampled_from_the_model(tmp_path):
+    report = export_tflite(language_model("nplm"), tmp_path)
     assert report.path == tmp_path / "model.tflite"
     assert report.check.words > 2_000
     assert report.max_abs_diff < 1e-4
@@ -120,12 +120,12 @@ def test_recall_counts_as_the_metric_does():
 def test_mistakes(tmp_path, quantize, out, message):
     (tmp_path / "taken").write_text("")
     with pytest.raises(ZooError, match=message):
-        tflite.export(language_model("nplm"), tmp_path / out, quantize, SENTENCES)
+        export_tflite(language_model("nplm"), tmp_path / out, quantize, SENTENCES)
 
 
 def test_a_wrong_file_is_not_written(tmp_path):
     with pytest.raises(ZooError, match="differs"):
-        tflite.refuse_wrong(0.5, "none")
+        refuse_wrong(0.5, "none")
     with pytest.raises(ZooError, match="differs"):
-        tflite.refuse_wrong(float("nan"), "int8")
-    tflite.refuse_wrong(0.5, "dynamic")
+        refuse_wrong(float("nan"), "int8")
+    refuse_wrong(0.5, "dynamic")

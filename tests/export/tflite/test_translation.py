@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export.device.runtime import open_model
-from export.tflite import exporter as tflite
+from export.tflite.exporter import export_tflite
 from tests.helpers.corpus import all_sentences
 from tests.helpers.seq2seq import translator
 from training.datasets import Pair
@@ -32,7 +32,7 @@ PAIRS = [Pair(german, english) for english, german in all_sentences()[:6]]
 @pytest.fixture(scope="module", params=SETTINGS)
 def exported(request, tmp_path_factory):
     model = translator(**SETTINGS[request.param])
-    report = tflite.export(model, tmp_path_factory.mktemp("mt"), texts=PAIRS)
+    report = export_tflite(model, tmp_path_factory.mktemp("mt"), texts=PAIRS)
     return model, report, open_model(report.path)
 
 
@@ -75,4 +75,4 @@ def test_a_loop_of_ones_own_is_the_greedy_search(exported):
 
 def test_texts_of_the_wrong_quantisation(tmp_path):
     with pytest.raises(ZooError, match="int8.*a Seq2Seq has none, float16, dynamic"):
-        tflite.export(translator(), tmp_path, "int8", PAIRS)
+        export_tflite(translator(), tmp_path, "int8", PAIRS)

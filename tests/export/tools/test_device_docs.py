@@ -10,9 +10,9 @@ import zlib
 import pytest
 
 from export.device.text import Characters, Tokenizer
-from export.tflite import ops
+from export.tflite.ops import NAMES
 from export.tflite.package import class_runs, fold_runs
-from export.tools import page, vectors
+from export.tools import ops_table, page, vectors
 from zoo.presets.store import list_presets
 
 VECTORS = json.loads(vectors.FILE.read_text(encoding="utf-8"))
@@ -79,15 +79,15 @@ def header_of_first(content: bytes) -> int:
 
 def test_the_table_of_ops_has_every_architecture():
     rows = page.read_table("ops")
-    assert [row["architecture"] for row in rows] == list(ops.architectures())
+    assert [row["architecture"] for row in rows] == list(ops_table.architectures())
     for row in rows:
-        assert set(row["ops"].split(", ")) <= set(ops.NAMES.values()) - {"CUSTOM"}
+        assert set(row["ops"].split(", ")) <= set(NAMES.values()) - {"CUSTOM"}
 
 
 @pytest.mark.parametrize("name", ["n-gram, Kneser-Ney", "CIFG, projected and tied"])
 def test_the_table_of_ops_is_what_the_command_gives(name):
     (row,) = (r for r in page.read_table("ops") if r["architecture"] == name)
-    assert row == ops.row(name), "python -m export.tflite.ops --write"
+    assert row == ops_table.row(name), "python -m export.tools.ops_table --write"
 
 
 def test_the_tables_of_figures_are_there():
@@ -104,9 +104,9 @@ def test_the_tables_of_figures_are_there():
 
 
 def test_a_table_goes_there_and_back(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- x: begin -->\n<!-- x: end -->\nafter\n")
-    page.write_table("x", [{"a": 1_000, "b": None}, {"a": 2, "b": "c, d"}], page)
-    assert page.read_table("x", page) == [{"a": "1,000", "b": ""}, {"a": "2", "b": "c, d"}]
-    assert page.read_text().startswith("before\n")
-    assert page.read_text().endswith("\nafter\n")
+    file = tmp_path / "page.md"
+    file.write_text("before\n<!-- x: begin -->\n<!-- x: end -->\nafter\n")
+    page.write_table("x", [{"a": 1_000, "b": None}, {"a": 2, "b": "c, d"}], file)
+    assert page.read_table("x", file) == [{"a": "1,000", "b": ""}, {"a": "2", "b": "c, d"}]
+    assert file.read_text().startswith("before\n")
+    assert file.read_text().endswith("\nafter\n")

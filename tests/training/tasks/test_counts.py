@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from export.saved_model import exporter as saved_model
+from export.saved_model.exporter import export_saved_model
 from tests.helpers.corpus import english
 from tests.helpers.models import language_model
 from zoo.cli.main import main
@@ -61,7 +61,7 @@ def test_a_mixture_is_tuned_evaluated_and_served(folder, tmp_path, capsys):
     model = zoo.load(out)
     assert model.weights.sum() == pytest.approx(1)
     assert model.weights[1] > model.weights[0]  # the toy network has learnt nothing
-    report = saved_model.export(model, tmp_path / "served")
+    report = export_saved_model(model, tmp_path / "served")
     assert report.max_abs_diff < 1e-4
     loaded = tf.saved_model.load(str(report.path))
     answer = loaded.signatures["next_word"](text=tf.constant(["the cat"]))
