@@ -205,14 +205,17 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        texts, held_out = _texts(options.data_dir, options.big_megabytes, folder)
+        texts, held_out = corpus_files(options.data_dir, options.big_megabytes, folder)
         rows = [*build_rows(texts, options.rounds)]
         model, _ = build(next(iter(texts.values())), 5)
         rows += comparison_rows(model, held_out, folder, options.rounds)
         report(rows, options.json)
 
 
-def _texts(data_dir: Path | None, big: float, folder: Path) -> tuple[dict[str, Path], list[str]]:
+def corpus_files(
+    data_dir: Path | None, big: float, folder: Path
+) -> tuple[dict[str, Path], list[str]]:
+    """Texts to train on, by name, and the sentences to score."""
     if data_dir is None:
         texts = {"generated": own_text(folder / "own.txt")}
         held_out = texts["generated"].read_text(encoding="utf-8").splitlines()[:2000]

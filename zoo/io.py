@@ -90,5 +90,10 @@ def _swap(temporary: Path, target: Path) -> None:
         return
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
     os.rename(target, old / target.name)
-    os.rename(temporary, target)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        os.rename(temporary, target)
+    except BaseException:
+        os.rename(old / target.name, target)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)

@@ -124,6 +124,16 @@ def test_an_error_leaves_the_old_directory_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_the_old_directory_is_put_back_if_the_new_one_cannot_be_moved(tmp_path):
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "old.txt").write_text("old")
+    with pytest.raises(FileNotFoundError), replaced_directory(target) as temporary:
+        temporary.rmdir()
+    assert [p.name for p in target.iterdir()] == ["old.txt"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
 @pytest.mark.parametrize("what", ["file", "directory"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_process_that_is_ended_leaves_what_was_there(what, number, tmp_path):

@@ -60,7 +60,7 @@ class SentenceScorer:
 
 
 def in_parallel(function: Callable, items: Sequence) -> list:
-    """`function` of each item, on threads where there are several: NumPy lets go."""
+    """`function` of each item, on threads where there are several: NumPy releases the GIL."""
     workers = min(CPUS, len(items))
     if workers < 2:
         return _mapped(function, items)

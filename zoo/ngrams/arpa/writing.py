@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, cast
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.io import replaced_file
 from zoo.ngrams.tables import NGramTables
 from zoo.text import BOS, EOS, UNK
 
@@ -47,23 +48,17 @@ def write_arpa(
     names = [NAMES.get(i, word) for i, word in enumerate(vocabulary)]
     if len(set(names)) < len(names):
         raise ZooError("a word of the vocabulary is '<s>' or '</s>', which ARPA files keep")
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with _opened(temporary, target.suffix == ".gz") as file:
-            _write(tables, names, file)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replaced_file(path) as temporary, _opened(temporary) as file:
+        _write(tables, names, file)
 
 
-def _opened(path: Path, compressed: bool) -> IO[bytes]:
-    if compressed:
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
         return cast(IO[bytes], gzip.open(path, "wb", compresslevel=6))
     return path.open("wb")
 
 
-def _write(tables: NGramTables, names: list[str], file: IO[bytes]) -> None:
+def _write(tables: NGramTables, names: Sequence[str], file: IO[bytes]) -> None:
     sizes = [len(level) for level in tables.levels]
     sizes[0] -= 1  # <pad> is no word
     header = [f"ngram {k}={size}\n" for k, size in enumerate(sizes, 1)]
@@ -76,7 +71,7 @@ def _write(tables: NGramTables, names: list[str], file: IO[bytes]) -> None:
             rows = slice(start, min(start + CHUNK, len(level)))
             backoff = level.backoff[rows] if k < tables.order else None
             ids = [column[rows] for column in columns]
-            _write_entries(file, names, ids, level.log_prob[rows], backoff)
+            write_entries(file, names, ids, level.log_prob[rows], backoff)
     file.write(b"\n\\end\\\n")
 
 
@@ -90,13 +85,14 @@ def word_columns(tables: NGramTables) -> Iterator[list[np.ndarray]]:
         yield columns
 
 
-def _write_entries(
+def write_entries(
     file: IO[bytes],
-    names: list[str],
-    ids: list[np.ndarray],
+    names: Sequence[str],
+    ids: Sequence[np.ndarray],
     log_prob: np.ndarray,
     backoff: np.ndarray | None,
 ) -> None:
+    """Entries of one section: by Polars, for its speed (see docs/speed.md)."""
     import polars as pl
 
     words = pl.Series(names)
