@@ -100,13 +100,13 @@ def pieces(layer: Any, x: Tensor) -> Parts:
     factors = [d[2][0] for d in d_parts]  # of the recurrent kernel
     batch_first = tf.transpose(x, (1, 0, 2))
     kernel_gradient = graph(xla.sum_over_parts)
-    turn = graph(lambda: xla.transposed_once(used))
+    transpose = graph(lambda: xla.transposed_once(used))
     return {
         "forward": lambda: forward(parts),
         "backward": lambda: backward(kept, outputs),
         "kernel_gradient": lambda: kernel_gradient(factors),
         "input_gradient": lambda: input_gradient(d_terms),
-        "axes": lambda: (axes(batch_first, outputs), turn()),
+        "axes": lambda: (axes(batch_first, outputs), transpose()),
     }
 
 

@@ -132,7 +132,12 @@ def cifg(p: Parameters, x: Array, state: tuple) -> tuple:
     return (inner if p.projection is None else inner @ p.projection, c), back
 
 
-STEPS = {"rnn": rnn, "gru": gru, "lstm": lstm, "cifg": cifg}
+STEPS = {
+    "rnn": rnn,
+    "gru": gru,
+    "lstm": lstm,
+    "cifg": cifg,
+}
 
 
 def run(cell, p: Parameters, x: Array, lengths: list[int], state: list[Array], d_y: Array) -> tuple:

@@ -47,12 +47,16 @@ CELLS: dict[str, type[Recurrent]] = {
 }
 
 
-def make_recurrent(cell_name: str, units: int, **kwargs: Any) -> Recurrent:
+def make_recurrent(
+    cell_name: str, units: int, output_size: int | None = None, **kwargs: Any
+) -> Recurrent:
     """Make a recurrent layer by the cell's name.
 
     Args:
         cell_name: a key of `CELLS`.
         units: size of the hidden state.
+        output_size: size of h_t where it must be another: the cell's projection gives it, or, of
+            a cell without one, as many units.
         **kwargs: the layer's other arguments.
 
     Raises:
@@ -64,4 +68,7 @@ def make_recurrent(cell_name: str, units: int, **kwargs: Any) -> Recurrent:
     """
     if cell_name not in CELLS:
         raise ZooError(f"unknown cell {cell_name!r}: choose one of {', '.join(CELLS)}")
-    return CELLS[cell_name](units, **kwargs)
+    layer = CELLS[cell_name]
+    sizes = {"units": units} if output_size is None else layer.sizes(units, output_size)
+    arguments: dict[str, Any] = {**kwargs, **sizes}
+    return layer(**arguments)

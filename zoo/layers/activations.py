@@ -2,20 +2,20 @@
 
 A hand-derived gradient needs f'(x) at every step. For the activations below f'(x) is a function of
 y = f(x) alone, so nothing but the output has to be kept. Any other activation still works: the
-recurrence then lets the backend differentiate the plain loop.
+backend then differentiates the plain loop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import keras
 from keras import ops
 
-from zoo.layers.recurrence.cell import Cell
-from zoo.types import Tensor
+from zoo.layers.recurrence.cell import Cell, StateGradient
+from zoo.types import State, Tensor
 
 Function: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -63,14 +63,12 @@ def with_derivative(function: Function) -> Activation | None:
     return None if derivative is None else Activation(function, derivative)
 
 
-# A cell's `step` and `step_gradient` before its activations are filled in: those come first,
-# as many as the cell has, which Callable cannot say.
-StepOf: TypeAlias = Callable[..., Any]
-StepGradientOf: TypeAlias = Callable[..., Any]
-
-
 @lru_cache(maxsize=64)
-def with_activations(step: StepOf, step_gradient: StepGradientOf, *functions: Function) -> Cell:
+def with_activations(
+    step: Callable[..., tuple[State, State]],
+    step_gradient: Callable[..., tuple[Tensor, Tensor | None, StateGradient]],
+    *functions: Function,
+) -> Cell:
     """A cell with its activations filled in: the same object for the same functions.
 
     So layers of the same kind share what is compiled for them. Without a known derivative of

@@ -15,6 +15,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers.softmax.logits import wide_dtype
 from zoo.types import InitializerLike, Shape, Tensor
 
 
@@ -82,9 +83,9 @@ class BahdanauAttention(keras.layers.Layer):
         if one_step:
             query = ops.expand_dims(query, 1)
         memory = self._cast(memory)
-        projected = ops.matmul(self._cast(query), self._cast(self.query_kernel))
+        projected_query = ops.matmul(self._cast(query), self._cast(self.query_kernel))
         keys = self.keys(memory) if keys is None else keys
-        hidden = ops.tanh(ops.expand_dims(projected, 2) + ops.expand_dims(keys, 1))
+        hidden = ops.tanh(ops.expand_dims(projected_query, 2) + ops.expand_dims(keys, 1))
         scores = ops.matmul(hidden, self._cast(self.score_kernel))  # [batch, time, source, 1]
         weights = masked_softmax(ops.squeeze(scores, -1), memory_mask)  # [batch, time, source]
         context = ops.matmul(weights, memory)  # [batch, time, features]
@@ -92,10 +93,12 @@ class BahdanauAttention(keras.layers.Layer):
             return ops.squeeze(context, 1), ops.squeeze(weights, 1)
         return context, weights
 
-    def _cast(self, x: Any) -> Tensor:
+    def _cast(self, x: Tensor) -> Tensor:
         return ops.cast(x, self.compute_dtype)
 
-    def compute_output_shape(self, query_shape: Shape, memory_shape: Shape, *_: Any) -> Any:
+    def compute_output_shape(
+        self, query_shape: Shape, memory_shape: Shape, *_: Any
+    ) -> tuple[Shape, Shape]:
         leading = tuple(query_shape[:-1])
         return (*leading, memory_shape[-1]), (*leading, memory_shape[1])
 
@@ -109,22 +112,14 @@ class BahdanauAttention(keras.layers.Layer):
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax over the unmasked entries, in float32; all zeros where everything is masked.
+    """Softmax over the unmasked entries, in float32 at least; all zeros where everything is masked.
 
     Args:
         scores: `[batch, time, source]`.
         mask: `[batch, source]` bool, or None.
     """
     dtype = scores.dtype
-    wide = (
-        ops.cast(scores, "float32")
-        if keras.backend.standardize_dtype(dtype)
-        in (
-            "float16",
-            "bfloat16",
-        )
-        else scores
-    )
+    wide = ops.cast(scores, wide_dtype(dtype))
     if mask is None:
         return ops.cast(ops.softmax(wide, axis=-1), dtype)
     keep = ops.expand_dims(ops.cast(mask, "bool"), 1)  # [batch, 1, source]

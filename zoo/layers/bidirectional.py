@@ -19,7 +19,7 @@ class Bidirectional(keras.layers.Bidirectional):
     """Drop-in for `keras.layers.Bidirectional` around any recurrent layer, equations [17]–[18].
 
     Args:
-        layer: the forward layer; the backward one is a copy of it with `go_backwards` turned.
+        layer: the forward layer; the backward one is a copy of it that runs the other way.
         merge_mode: "concat" as in [19], "sum", "mul", "ave" or None (both, unmerged).
         weights, backward_layer: as in Keras.
 

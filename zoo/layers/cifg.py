@@ -141,6 +141,10 @@ class CIFG(ForgetBias):
     def cell(self) -> Cell:
         return with_activations(step, step_gradient, self.activation, self.recurrent_activation)
 
+    @classmethod
+    def sizes(cls, units: int, output_size: int) -> dict[str, int]:
+        return {"units": units, "projection_units": output_size}
+
     @property
     def output_size(self) -> int:
         return self.projection_units or self.units

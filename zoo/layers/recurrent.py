@@ -6,9 +6,9 @@ has; the behaviour here is that of `keras.layers.RNN` and its subclasses, argume
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -16,20 +16,14 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.carried_state import CarriedState
 from zoo.layers.dropout import check_rate, draw_masks
-from zoo.layers.recurrence.cell import (
-    Cell,
-    InputKernel,
-    Weights,
-    make_advance,
-    product_by_gate,
-    project_inputs,
-)
+from zoo.layers.recurrence.cell import Cell, InputKernel, Weights, make_advance
 from zoo.layers.recurrence.whole_sequence import whole_sequence
 from zoo.layers.recurrent_weights import RecurrentWeights
 from zoo.types import (
     ActivationLike,
     ConstraintLike,
     InitializerLike,
+    Nest,
     RegularizerLike,
     Shape,
     State,
@@ -37,7 +31,7 @@ from zoo.types import (
 )
 
 
-class Recurrent(RecurrentWeights):
+class Recurrent(RecurrentWeights, ABC):
     """Base class of the recurrent layers; use a subclass such as `zoo.layers.LSTM`.
 
     Args:
@@ -61,8 +55,6 @@ class Recurrent(RecurrentWeights):
     Raises:
         ZooError: units below 1, or a rate outside [0, 1).
     """
-
-    state_names: ClassVar[tuple[str, ...]] = ("h",)
 
     def __init__(
         self,
@@ -115,32 +107,16 @@ class Recurrent(RecurrentWeights):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self._carried: CarriedState | None = None
 
-    # --- what a cell says -------------------------------------------------------------------
-
     @abstractmethod
     def cell(self) -> Cell:
         """The cell's mathematics with this layer's activations."""
 
-    @property
-    def state_size(self) -> list[int]:
-        """Sizes of the states, h first."""
-        return [self.output_size] + [self.units] * (len(self.state_names) - 1)
+    @classmethod
+    def sizes(cls, units: int, output_size: int) -> dict[str, int]:
+        """Arguments with which h_t has `output_size` entries: so many units, or a projection."""
+        return {"units": output_size}
 
-    def input_bias(self) -> Tensor | None:
-        """The bias added to the inputs' term, `[gates * units]`."""
-        return self._cast(self.bias) if self.use_bias else None
-
-    def recurrent_bias(self) -> Tensor | None:
-        """The bias added to the recurrent product, for cells that have one."""
-        return None
-
-    def projection(self) -> Tensor | None:
-        """The recurrent projection P `[units, outputs]`, for cells that have one."""
-        return None
-
-    # --- weights ----------------------------------------------------------------------------
-
-    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Nest = None) -> None:
         self.build_weights(sequences_shape[-1])
         self.initial_states = []
         if self.learn_initial_state:
@@ -153,13 +129,6 @@ class Recurrent(RecurrentWeights):
             if batch_size is None:
                 raise ZooError("stateful=True needs a fixed batch size, got a batch axis of None")
             self._carried = CarriedState(batch_size, self.state_size, self.variable_dtype)
-
-    def _cast(self, x: Tensor) -> Tensor:
-        return ops.cast(x, self.compute_dtype)
-
-    def input_kernel(self) -> InputKernel:
-        """W and b of p_t = W x_t + b."""
-        return InputKernel(self._cast(self.kernel), self.input_bias())
 
     def loop_weights(
         self, training: bool = False, masks: Sequence[Tensor] | None = None
@@ -277,17 +246,6 @@ class Recurrent(RecurrentWeights):
         result = outputs if self.return_sequences else last
         return (result, *state) if self.return_state else result
 
-    def project_inputs(self, inputs: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
-        """W x + b: `[..., features] -> [..., gates * units]`, one product for all steps.
-
-        `masks`, one a gate, multiply x before each gate's part of W.
-        """
-        input_kernel = self.input_kernel()
-        if masks is None:
-            return project_inputs(inputs, input_kernel)
-        terms = product_by_gate(inputs, input_kernel.kernel, masks)
-        return terms if input_kernel.bias is None else terms + input_kernel.bias
-
     def step(self, inputs: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One step, for decoding: no loop in the graph.
 
@@ -308,7 +266,7 @@ class Recurrent(RecurrentWeights):
     # --- Keras ------------------------------------------------------------------------------
 
     def compute_output_shape(
-        self, sequences_shape: Shape, initial_state_shape: Any = None
+        self, sequences_shape: Shape, initial_state_shape: Nest = None
     ) -> Shape | tuple[Shape, ...]:
         batch, time = sequences_shape[:2]
         axes = (batch, time) if self.return_sequences else (batch,)
@@ -316,7 +274,7 @@ class Recurrent(RecurrentWeights):
         states = [(batch, size) for size in self.state_size]
         return (output, *states) if self.return_state else output
 
-    def compute_mask(self, _: Tensor, mask: Any) -> Tensor | list[Tensor | None] | None:
+    def compute_mask(self, _: Tensor, mask: Nest) -> Tensor | list[Tensor | None] | None:
         mask = keras.tree.flatten(mask)[0]
         output = mask if self.return_sequences else None
         return [output] + [None] * len(self.state_names) if self.return_state else output

@@ -1,13 +1,16 @@
-"""The weights of every recurrent layer, and how each is initialized, regularized, constrained."""
+"""The weights of every recurrent layer: how each is made, and as the recurrence takes it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
+from keras import ops
 
 from zoo.errors import ZooError
-from zoo.types import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from zoo.layers.recurrence.cell import InputKernel, product_by_gate, project_inputs
+from zoo.types import ConstraintLike, InitializerLike, RegularizerLike, Shape, Tensor
 
 
 class RecurrentWeights(keras.layers.Layer):
@@ -22,6 +25,7 @@ class RecurrentWeights(keras.layers.Layer):
     """
 
     gates: ClassVar[int] = 1
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
 
     def __init__(
         self,
@@ -57,6 +61,11 @@ class RecurrentWeights(keras.layers.Layer):
     def output_size(self) -> int:
         """Size of h_t."""
         return self.units
+
+    @property
+    def state_size(self) -> list[int]:
+        """Sizes of the states, h first."""
+        return [self.output_size] + [self.units] * (len(self.state_names) - 1)
 
     def build_weights(self, features: int) -> None:
         """W, U and b, in Keras's order; then what the cell adds."""
@@ -106,6 +115,40 @@ class RecurrentWeights(keras.layers.Layer):
         """The bias's initializer, for cells that start a gate's bias apart."""
         initializer: InitializerLike = self.bias_initializer
         return initializer
+
+    def input_bias(self) -> Tensor | None:
+        """The bias added to the inputs' term, `[gates * units]`."""
+        return self._cast(self.bias) if self.use_bias else None
+
+    def recurrent_bias(self) -> Tensor | None:
+        """The bias added to the recurrent product, for cells that have one."""
+        return None
+
+    def projection(self) -> Tensor | None:
+        """The recurrent projection P `[units, outputs]`, for cells that have one."""
+        return None
+
+    # --- the weights in use ------------------------------------------------------------------
+
+    def input_kernel(self) -> InputKernel:
+        """W and b of p_t = W x_t + b."""
+        return InputKernel(self._cast(self.kernel), self.input_bias())
+
+    def project_inputs(self, inputs: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
+        """W x + b: `[..., features] -> [..., gates * units]`, one product for all steps.
+
+        `masks`, one a gate, multiply x before each gate's part of W.
+        """
+        input_kernel = self.input_kernel()
+        if masks is None:
+            return project_inputs(inputs, input_kernel)
+        terms = product_by_gate(inputs, input_kernel.kernel, masks)
+        return terms if input_kernel.bias is None else terms + input_kernel.bias
+
+    def _cast(self, x: Tensor) -> Tensor:
+        return ops.cast(x, self.compute_dtype)
+
+    # --- Keras ------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         return {

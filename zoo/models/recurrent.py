@@ -33,7 +33,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         num_layers: recurrent layers.
         embedding_dim: width of the word vectors x_t ∈ R^d.
         tied: whether W^(S) is the embedding's transpose; the last layer then has
-            `embedding_dim` units (or, for "cifg", projects to it).
+            `embedding_dim` units (or, a cell with a projection, projects to it).
         dropout: on the last layer's output, one mask for all time steps.
         input_dropout: on word vectors, likewise.
         hidden_dropout: between recurrent layers, likewise.
@@ -103,22 +103,16 @@ class RecurrentLanguageModel(NeuralLanguageModel):
 
     def _recurrent_layer(self, index: int) -> Any:
         settings = self.settings
-        last = index == settings["num_layers"] - 1
-        options = dict(settings["cell_options"])
-        units = settings["units"]
-        if settings["tied"] and last:
-            if settings["cell"] == "cifg":
-                options["projection_units"] = settings["embedding_dim"]
-            else:
-                units = settings["embedding_dim"]
+        tied_here = settings["tied"] and index == settings["num_layers"] - 1
         return layers.make_recurrent(
             settings["cell"],
-            units,
+            settings["units"],
+            output_size=settings["embedding_dim"] if tied_here else None,
             return_sequences=True,
             return_state=True,
             weight_drop=settings["weight_drop"],
             name=f"recurrent_{index}",
-            **options,
+            **settings["cell_options"],
         )
 
     def features(

@@ -139,8 +139,8 @@ def backward(
 def previous_states(initial: State, run: Run) -> State:
     """s_{t-1} of every step, `[time, batch, .]` each."""
     return tuple(
-        ops.concatenate([ops.expand_dims(first, 0), sequence[:-1]], axis=0)
-        for first, sequence in zip(initial, run.states, strict=True)
+        ops.concatenate([ops.expand_dims(s_0, 0), sequence[:-1]], axis=0)
+        for s_0, sequence in zip(initial, run.states, strict=True)
     )
 
 
@@ -170,7 +170,7 @@ def make_step_back(
         d_a = d_term if d_recurrent is None else d_recurrent
         through_product = ops.matmul(d_a, kernel_t)
         d_previous = (_add(d_previous[0], through_product), *d_previous[1:])
-        if masked:  # a copied step hands its gradient straight on
+        if masked:  # a copied step passes its gradient on unchanged
             d_previous = select(mask[0], d_previous, d_state)
         kept = (
             () if d_recurrent is None else (d_recurrent,),

@@ -78,8 +78,8 @@ def _kept_structure(body: Body, init: State, inputs: Nest, flat: list[Tensor]) -
     def spec(x: Tensor) -> tf.TensorSpec:
         return tf.TensorSpec(x.shape, x.dtype)
 
-    first = [tf.TensorSpec(x.shape[1:], x.dtype) for x in flat]
+    one_step = [tf.TensorSpec(x.shape[1:], x.dtype) for x in flat]
     traced = tf.function(body, autograph=False).get_concrete_function(
-        tuple(spec(s) for s in init), keras.tree.pack_sequence_as(inputs, first)
+        tuple(spec(s) for s in init), keras.tree.pack_sequence_as(inputs, one_step)
     )
     return traced.structured_outputs[1]

@@ -1,7 +1,7 @@
 """Adaptive softmax (Grave et al. 2017, arXiv 1609.04309): most arithmetic for frequent words.
 
 The vocabulary, sorted by falling frequency, is cut at V_0 < V_1 < ... into a head and tails. With
-C tails the head's softmax has V_0 words and one entry a tail; tail k sees h through a projection of
+C tails the head's softmax has V_0 words and one entry a tail; tail k is given a projection of h to
 rank d_k = features / factor^k:
 
     p(w | h) = softmax_head(w)                                   w in the head
@@ -20,6 +20,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers.softmax.logits import pick
 from zoo.types import InitializerLike, Shape, Tensor
 
 
@@ -84,7 +85,7 @@ class AdaptiveSoftmax(keras.layers.Layer):
                 [down, self._matrix(f"tail_{k}_kernel", rank, edges[k + 1] - edges[k])]
             )
 
-    def _matrix(self, name: str, rows: int, columns: int) -> Any:
+    def _matrix(self, name: str, rows: int, columns: int) -> keras.Variable:
         return self.add_weight(
             name=name, shape=(rows, columns), initializer=self.kernel_initializer
         )
@@ -100,10 +101,10 @@ class AdaptiveSoftmax(keras.layers.Layer):
     def call(self, inputs: Tensor) -> Tensor:
         h = ops.cast(inputs, self.compute_dtype)
         head = self._head(h)
-        first = self.cutoffs[0]
-        parts = [head[..., :first]]
+        head_size = self.cutoffs[0]
+        parts = [head[..., :head_size]]
         for k in range(len(self.cutoffs)):
-            parts.append(head[..., first + k : first + k + 1] + self._tail(h, k))
+            parts.append(head[..., head_size + k : head_size + k + 1] + self._tail(h, k))
         return ops.concatenate(parts, axis=-1)
 
     def cross_entropy(
@@ -119,18 +120,18 @@ class AdaptiveSoftmax(keras.layers.Layer):
         if not self.built:
             self.build(inputs.shape)
         h, words = ops.cast(inputs, self.compute_dtype), ops.cast(targets, "int32")
-        first = self.cutoffs[0]
+        head_size = self.cutoffs[0]
         tail = sum(ops.cast(words >= cut, "int32") for cut in self.cutoffs)  # 0: in the head
-        entry = ops.where(tail == 0, words, first + tail - 1)
-        log_prob = _pick(self._head(h), entry)
+        entry = ops.where(tail == 0, words, head_size + tail - 1)
+        log_prob = pick(self._head(h), entry)
         edges = [*self.cutoffs, self.vocabulary_size]
         for k in range(len(self.cutoffs)):
             within = ops.clip(words - edges[k], 0, edges[k + 1] - edges[k] - 1)
-            picked = _pick(self._tail(h, k), within)
+            picked = pick(self._tail(h, k), within)
             log_prob = log_prob + ops.where(tail == k + 1, picked, ops.zeros_like(picked))
         return -log_prob if weights is None else -log_prob * ops.cast(weights, log_prob.dtype)
 
-    def compute_output_shape(self, input_shape: Shape) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.vocabulary_size)
 
     def get_config(self) -> dict[str, Any]:
@@ -145,8 +146,3 @@ class AdaptiveSoftmax(keras.layers.Layer):
 
 def _log_softmax(logits: Tensor) -> Tensor:
     return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-
-
-def _pick(log_probs: Tensor, ids: Tensor) -> Tensor:
-    picked = ops.take_along_axis(log_probs, ops.expand_dims(ids, -1), axis=-1)
-    return ops.squeeze(picked, -1)

@@ -14,14 +14,21 @@ the gradient is formed block by block with the loss and never more than one bloc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import TypeAlias
 
 import keras
 from keras import ops
 
+from zoo.backend import gradient_is_recorded
 from zoo.errors import ZooError
+from zoo.layers.softmax.logits import pick, wide_dtype
 from zoo.types import Tensor
+
+Place: TypeAlias = int | Tensor  # known, or a scalar of the graph
+Bounds: TypeAlias = list[tuple[Place, Place]]  # start and stop of each block of rows
+Gradients: TypeAlias = tuple[Tensor, Tensor, Tensor]  # ∂J/∂h, ∂J/∂W, ∂J/∂b
 
 KEEP_BELOW_BYTES = 1 << 28  # keep δ below 256 MiB, else compute the logits again
 DEFAULT_BLOCKS = 4
@@ -66,7 +73,7 @@ def blocked_softmax_cross_entropy(
     if recompute is None:
         size = (rows.shape[0] or 0) * kernel.shape[1] * 4
         recompute = size > KEEP_BELOW_BYTES
-    if not _gradient_is_taken():
+    if not gradient_is_recorded():
         nats = _concatenate([_block_nats(rows[a:b], kernel, bias, flat[a:b]) for a, b in bounds])
     else:
         nats = _token_nats(rows, kernel, bias, flat, bounds, recompute)
@@ -101,25 +108,27 @@ def blocked_softmax_loss(
     rows, kernel, bias, flat = _flatten(hidden, kernel, bias, targets)
     bounds = _block_bounds(rows, block_rows)
     if weights is None:
-        factors = ops.ones(ops.shape(flat), dtype=_wide(rows.dtype))
+        factors = ops.ones(ops.shape(flat), dtype=wide_dtype(rows.dtype))
     else:
-        factors = ops.cast(ops.reshape(weights, (-1,)), _wide(rows.dtype))  # [tokens]
-    if not _gradient_is_taken() or keras.backend.backend() == "torch":
+        factors = ops.cast(ops.reshape(weights, (-1,)), wide_dtype(rows.dtype))  # [tokens]
+    if not gradient_is_recorded() or keras.backend.backend() == "torch":
         nats = [_block_nats(rows[a:b], kernel, bias, flat[a:b]) for a, b in bounds]
         return ops.sum(_concatenate(nats) * factors)
     return _summed_nats(rows, kernel, bias, flat, factors, bounds)
 
 
 def _token_nats(
-    rows: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor, bounds: Any, recompute: bool
+    rows: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor, bounds: Bounds, recompute: bool
 ) -> Tensor:
     """J_n of every row, with δ kept or computed again for the gradient."""
     if keras.backend.backend() == "torch":
         return _concatenate([_block_nats(rows[a:b], kernel, bias, targets[a:b]) for a, b in bounds])
 
     @ops.custom_gradient
-    def run(rows: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Any]:
-        def block(a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    def run(
+        rows: Tensor, kernel: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor], Gradients]]:
+        def block(a: Place, b: Place) -> tuple[Tensor, Tensor]:
             return _nats_and_delta(rows[a:b], kernel, bias, targets[a:b])
 
         deltas: list[Tensor] = []
@@ -129,7 +138,7 @@ def _token_nats(
             pairs = [block(a, b) for a, b in bounds]
             nats, deltas = [n for n, _ in pairs], [d for _, d in pairs]
 
-        def gradient(g: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def gradient(g: Tensor) -> Gradients:
             total = _Gradient(kernel)
             for k, (a, b) in enumerate(bounds):
                 delta = block(a, b)[1] if recompute else deltas[k]
@@ -142,12 +151,14 @@ def _token_nats(
 
 
 def _summed_nats(
-    rows: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor, factors: Tensor, bounds: Any
+    rows: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor, factors: Tensor, bounds: Bounds
 ) -> Tensor:
     """Σ factor_n J_n, with its gradient formed in the same pass."""
 
     @ops.custom_gradient
-    def run(rows: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Any]:
+    def run(
+        rows: Tensor, kernel: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor], Gradients]]:
         total, parts = _Gradient(kernel), []
         for a, b in bounds:
             block = _after(total.d_kernel, rows[a:b])
@@ -156,8 +167,9 @@ def _summed_nats(
             parts.append(ops.sum(nats * factors[a:b]))
         kept = total.result()
 
-        def gradient(g: Tensor) -> tuple[Tensor, ...]:
-            return tuple(ops.cast(g, d.dtype) * d for d in kept)
+        def gradient(g: Tensor) -> Gradients:
+            d_rows, d_kernel, d_bias = (ops.cast(g, d.dtype) * d for d in kept)
+            return d_rows, d_kernel, d_bias
 
         return sum(parts[1:], parts[0]), gradient
 
@@ -183,7 +195,7 @@ class _Gradient:
         self.d_kernel = d_kernel if self.d_kernel is None else self.d_kernel + d_kernel
         self.d_bias = d_bias if self.d_bias is None else self.d_bias + d_bias
 
-    def result(self) -> tuple[Tensor, Tensor, Tensor]:
+    def result(self) -> Gradients:
         return _concatenate(self.d_rows), self.d_kernel, self.d_bias
 
 
@@ -195,13 +207,13 @@ def _logits(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
         logits = tf.nn.bias_add(product, bias)  # TensorFlow adds it within the product
     else:
         logits = product + bias
-    return ops.cast(logits, _wide(logits.dtype))
+    return ops.cast(logits, wide_dtype(logits.dtype))
 
 
 def _block_nats(rows: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
     """J_n of one block, `[block]`."""
     logits = _logits(rows, kernel, bias)
-    return _log_sum_exp(logits)[:, 0] - _pick(logits, targets)
+    return _log_sum_exp(logits)[:, 0] - pick(logits, targets)
 
 
 def _nats_and_delta(
@@ -213,7 +225,7 @@ def _nats_and_delta(
         nats, delta = _nats_and_delta_tensorflow(logits, targets)
     else:
         norm = _log_sum_exp(logits)
-        nats = norm[:, 0] - _pick(logits, targets)
+        nats = norm[:, 0] - pick(logits, targets)
         words = ops.expand_dims(ops.arange(logits.shape[1], dtype="int32"), 0)
         hit = ops.cast(words == ops.expand_dims(targets, 1), logits.dtype)
         delta = ops.exp(logits - norm) - hit
@@ -231,19 +243,16 @@ def _nats_and_delta_tensorflow(logits: Tensor, targets: Tensor) -> tuple[Tensor,
     norm = tf.reduce_max(logits, axis=1) - tf.math.log(tf.reduce_max(p, axis=1))
     places = tf.stack([tf.range(tf.shape(logits)[0]), targets], axis=1)  # [block, 2]
     ones = tf.ones_like(norm)
-    return norm - _pick(logits, targets), tf.tensor_scatter_nd_sub(p, places, ones)
+    return norm - pick(logits, targets), tf.tensor_scatter_nd_sub(p, places, ones)
 
 
 def _log_sum_exp(logits: Tensor) -> Tensor:
     return ops.logsumexp(logits, axis=1, keepdims=True)
 
 
-def _pick(logits: Tensor, targets: Tensor) -> Tensor:
-    picked = ops.take_along_axis(logits, ops.expand_dims(targets, 1), axis=1)
-    return picked[:, 0]
-
-
-def _flatten(hidden: Tensor, kernel: Tensor, bias: Tensor | None, targets: Tensor) -> Any:
+def _flatten(
+    hidden: Tensor, kernel: Tensor, bias: Tensor | None, targets: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """`[tokens, features]`, kernel, bias, `[tokens]`, all tensors."""
     hidden, kernel = ops.convert_to_tensor(hidden), ops.convert_to_tensor(kernel)
     rows = ops.reshape(hidden, (-1, hidden.shape[-1]))
@@ -252,7 +261,7 @@ def _flatten(hidden: Tensor, kernel: Tensor, bias: Tensor | None, targets: Tenso
     return rows, kernel, ops.cast(bias, rows.dtype), flat
 
 
-def _block_bounds(rows: Tensor, block_rows: int | None) -> list[tuple[Any, Any]]:
+def _block_bounds(rows: Tensor, block_rows: int | None) -> Bounds:
     """(start, stop) of each block."""
     if block_rows is not None and block_rows < 1:
         raise ZooError(f"block_rows must be at least 1 or None, got {block_rows!r}")
@@ -268,14 +277,6 @@ def _block_bounds(rows: Tensor, block_rows: int | None) -> list[tuple[Any, Any]]
     return list(pairwise(edges))
 
 
-def _gradient_is_taken() -> bool:
-    if keras.backend.backend() != "tensorflow":
-        return True
-    from zoo.backend import gradient_is_recorded
-
-    return gradient_is_recorded()
-
-
 def _after(done: Tensor | None, value: Tensor) -> Tensor:
     """`value`, computed only once `done` is: TensorFlow would hold several blocks at a time."""
     if done is None or keras.backend.backend() != "tensorflow":
@@ -288,7 +289,3 @@ def _after(done: Tensor | None, value: Tensor) -> Tensor:
 
 def _concatenate(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
-
-
-def _wide(dtype: Any) -> str:
-    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"

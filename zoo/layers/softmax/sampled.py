@@ -17,7 +17,7 @@ meet in a sample, and the loss would favour some.) For training only: evaluate w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -25,6 +25,8 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.types import Tensor
+
+Seed: TypeAlias = int | keras.random.SeedGenerator | None
 
 NEARLY_ALWAYS = 0.999  # Q above it counts as 1, so that rounding cannot draw a word twice
 
@@ -36,7 +38,7 @@ def sampled_softmax_cross_entropy(
     targets: Tensor,
     samples: int,
     weights: Tensor | None = None,
-    seed: Any = None,
+    seed: Seed = None,
 ) -> Tensor:
     """Estimated cross entropy of every token, in nats.
 
@@ -68,13 +70,13 @@ def sampled_softmax_cross_entropy(
     rows = ops.reshape(hidden, (-1, hidden.shape[-1]))  # [tokens, features]
     words = ops.reshape(ops.cast(targets, "int32"), (-1,))  # [tokens]
     shares = inclusion_probabilities(samples, vocabulary)
-    drawn = systematic_sample(shares, seed)  # [samples]
+    sampled = systematic_sample(shares, seed)  # [samples]
     by_word = ops.transpose(kernel)  # [vocabulary, features]: a word's vector lies together
-    own, others = ops.take(by_word, words, axis=0), ops.take(by_word, drawn, axis=0)
+    target_vectors, others = ops.take(by_word, words, axis=0), ops.take(by_word, sampled, axis=0)
     offset = ops.cast(bias, "float32") - np.log(shares).astype("float32")  # [vocabulary]
-    true = ops.sum(_wide(rows) * _wide(own), axis=1) + ops.take(offset, words)
-    others = _wide(ops.matmul(rows, ops.transpose(others))) + ops.take(offset, drawn)
-    accidental = ops.expand_dims(words, 1) == ops.expand_dims(drawn, 0)
+    true = ops.sum(_wide(rows) * _wide(target_vectors), axis=1) + ops.take(offset, words)
+    others = _wide(ops.matmul(rows, ops.transpose(others))) + ops.take(offset, sampled)
+    accidental = ops.expand_dims(words, 1) == ops.expand_dims(sampled, 0)
     others = ops.where(accidental, ops.full_like(others, -1e30), others)  # [tokens, samples]
     logits = ops.concatenate([ops.expand_dims(true, 1), others], axis=1)
     nats = ops.reshape(ops.logsumexp(logits, axis=1) - true, ops.shape(targets))
@@ -101,7 +103,7 @@ def inclusion_probabilities(samples: int, vocabulary: int) -> np.ndarray:
         always += too_large
 
 
-def systematic_sample(shares: np.ndarray, seed: Any = None) -> Tensor:
+def systematic_sample(shares: np.ndarray, seed: Seed = None) -> Tensor:
     """Different words, each with its probability in `shares`: int32 `[sum of shares]`.
 
     Args:

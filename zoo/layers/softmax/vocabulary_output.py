@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers.softmax.logits import wide_dtype
 from zoo.types import InitializerLike, Shape, Tensor
 
 
@@ -96,12 +97,12 @@ class VocabularyOutput(keras.layers.Layer):
         return self.logits(inputs, self.kernel)
 
     def logits(self, inputs: Tensor, kernel: Tensor) -> Tensor:
-        """The call's value for a `kernel` that was read before: a loop need not turn it around."""
+        """The call's value for a `kernel` read before, so that a loop transposes it only once."""
         logits = ops.matmul(ops.cast(inputs, self.compute_dtype), kernel)
-        logits = ops.cast(logits, "float64" if self.compute_dtype == "float64" else "float32")
+        logits = ops.cast(logits, wide_dtype(self.compute_dtype))
         return logits if self.bias is None else logits + ops.cast(self.bias, logits.dtype)
 
-    def compute_output_shape(self, input_shape: Shape) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.vocabulary_size)
 
     def get_config(self) -> dict[str, Any]:
