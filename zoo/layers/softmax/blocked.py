@@ -14,7 +14,7 @@ the gradient is formed block by block with the loss and never more than one bloc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -73,8 +73,8 @@ def blocked_softmax_cross_entropy(
     if recompute is None:
         size = (rows.shape[0] or 0) * kernel.shape[1] * 4
         recompute = size > KEEP_BELOW_BYTES
-    if not gradient_is_recorded():
-        nats = _concatenate([_block_nats(rows[a:b], kernel, bias, flat[a:b]) for a, b in bounds])
+    if keras.backend.backend() == "torch" or not gradient_is_recorded():
+        nats = _all_nats(rows, kernel, bias, flat, bounds)
     else:
         nats = _token_nats(rows, kernel, bias, flat, bounds, recompute)
     nats = ops.reshape(nats, ops.shape(targets))
@@ -111,18 +111,22 @@ def blocked_softmax_loss(
         factors = ops.ones(ops.shape(flat), dtype=wide_dtype(rows.dtype))
     else:
         factors = ops.cast(ops.reshape(weights, (-1,)), wide_dtype(rows.dtype))  # [tokens]
-    if not gradient_is_recorded() or keras.backend.backend() == "torch":
-        nats = [_block_nats(rows[a:b], kernel, bias, flat[a:b]) for a, b in bounds]
-        return ops.sum(_concatenate(nats) * factors)
+    if keras.backend.backend() == "torch" or not gradient_is_recorded():
+        return ops.sum(_all_nats(rows, kernel, bias, flat, bounds) * factors)
     return _summed_nats(rows, kernel, bias, flat, factors, bounds)
+
+
+def _all_nats(
+    rows: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor, bounds: Bounds
+) -> Tensor:
+    """J_n of every row, block by block."""
+    return _concatenate([_block_nats(rows[a:b], kernel, bias, targets[a:b]) for a, b in bounds])
 
 
 def _token_nats(
     rows: Tensor, kernel: Tensor, bias: Tensor, targets: Tensor, bounds: Bounds, recompute: bool
 ) -> Tensor:
     """J_n of every row, with δ kept or computed again for the gradient."""
-    if keras.backend.backend() == "torch":
-        return _concatenate([_block_nats(rows[a:b], kernel, bias, targets[a:b]) for a, b in bounds])
 
     @ops.custom_gradient
     def run(
@@ -131,12 +135,11 @@ def _token_nats(
         def block(a: Place, b: Place) -> tuple[Tensor, Tensor]:
             return _nats_and_delta(rows[a:b], kernel, bias, targets[a:b])
 
-        deltas: list[Tensor] = []
         if recompute:
-            nats = [_block_nats(rows[a:b], kernel, bias, targets[a:b]) for a, b in bounds]
+            nats = _all_nats(rows, kernel, bias, targets, bounds)
         else:
-            pairs = [block(a, b) for a, b in bounds]
-            nats, deltas = [n for n, _ in pairs], [d for _, d in pairs]
+            each, deltas = zip(*(block(a, b) for a, b in bounds), strict=True)
+            nats = _concatenate(each)
 
         def gradient(g: Tensor) -> Gradients:
             total = _Gradient(kernel)
@@ -145,7 +148,7 @@ def _token_nats(
                 total.add(rows[a:b], delta, g[a:b])
             return total.result()
 
-        return _concatenate(nats), gradient
+        return nats, gradient
 
     return run(rows, kernel, bias)
 
@@ -287,5 +290,5 @@ def _after(done: Tensor | None, value: Tensor) -> Tensor:
         return tf.identity(value)
 
 
-def _concatenate(parts: list[Tensor]) -> Tensor:
+def _concatenate(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)

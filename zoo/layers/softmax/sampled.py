@@ -70,17 +70,24 @@ def sampled_softmax_cross_entropy(
     rows = ops.reshape(hidden, (-1, hidden.shape[-1]))  # [tokens, features]
     words = ops.reshape(ops.cast(targets, "int32"), (-1,))  # [tokens]
     shares = inclusion_probabilities(samples, vocabulary)
+    offset = ops.cast(bias, "float32") - np.log(shares).astype("float32")  # [vocabulary]
     sampled = systematic_sample(shares, seed)  # [samples]
+    nats = ops.reshape(_token_nats(rows, kernel, offset, words, sampled), ops.shape(targets))
+    return nats if weights is None else nats * ops.cast(weights, nats.dtype)
+
+
+def _token_nats(
+    rows: Tensor, kernel: Tensor, offset: Tensor, words: Tensor, sampled: Tensor
+) -> Tensor:
+    """J of every row, `[tokens]`, for target `words` `[tokens]`; offset is b − log Q."""
     by_word = ops.transpose(kernel)  # [vocabulary, features]: a word's vector lies together
     target_vectors, others = ops.take(by_word, words, axis=0), ops.take(by_word, sampled, axis=0)
-    offset = ops.cast(bias, "float32") - np.log(shares).astype("float32")  # [vocabulary]
     true = ops.sum(_wide(rows) * _wide(target_vectors), axis=1) + ops.take(offset, words)
     others = _wide(ops.matmul(rows, ops.transpose(others))) + ops.take(offset, sampled)
     accidental = ops.expand_dims(words, 1) == ops.expand_dims(sampled, 0)
     others = ops.where(accidental, ops.full_like(others, -1e30), others)  # [tokens, samples]
     logits = ops.concatenate([ops.expand_dims(true, 1), others], axis=1)
-    nats = ops.reshape(ops.logsumexp(logits, axis=1) - true, ops.shape(targets))
-    return nats if weights is None else nats * ops.cast(weights, nats.dtype)
+    return ops.logsumexp(logits, axis=1) - true
 
 
 def inclusion_probabilities(samples: int, vocabulary: int) -> np.ndarray:

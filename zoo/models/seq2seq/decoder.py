@@ -17,7 +17,7 @@ from zoo import layers
 from zoo.layers.recurrence.loop import scan
 from zoo.models.keras_model import word_vectors
 from zoo.models.seq2seq.encoder import Encoder
-from zoo.models.seq2seq.levels import Level, SplitProjection, recurrence_only
+from zoo.models.seq2seq.levels import Level, SplitDense, recurrence_only
 
 Tensor = Any
 
@@ -60,7 +60,7 @@ class Decoder(keras.layers.Layer):
         self.readout: Any = None
         if settings["readout_units"]:
             sizes = [top.output_size, *context_sizes, *word_sizes]
-            self.readout = SplitProjection(sizes, self.output_size, use_bias=True, name="readout")
+            self.readout = SplitDense(sizes, self.output_size, use_bias=True, name="readout")
         self.dropouts = [
             layers.LockedDropout(settings["dropout"], name=f"dropout_{i}")
             for i in range(settings["num_layers"] + 1)
@@ -154,22 +154,23 @@ class Decoder(keras.layers.Layer):
         first = met = None
         if self.fed:
             first, met = self._parted(ops.expand_dims(source["context"], 1))
-        projected = self._first_input(y, first)
-        projected = ops.broadcast_to(projected, (*ops.shape(inputs), projected.shape[-1]))
-        hidden = self.levels[0].run(projected, grouped[0], training)
+        input_terms = self._first_input(y, first)
+        input_terms = ops.broadcast_to(input_terms, (*ops.shape(inputs), input_terms.shape[-1]))
+        hidden = self.levels[0].run(input_terms, grouped[0], training)
         for level, state, dropout in zip(
             self.levels[1:], grouped[1:], self.dropouts[1:-1], strict=True
         ):
-            hidden = level.run(level.project(dropout(hidden, training=training)), state, training)
+            input_terms = level.project_inputs(dropout(hidden, training=training))
+            hidden = level.run(input_terms, state, training)
         return hidden, met
 
     def _attending(
         self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
     ) -> tuple[Tensor, Tensor]:
         """Step by step, since c_t depends on h_{t-1}; h_t and c_t, [batch, time, .]."""
-        projected = self._first_input(y, None)
-        shape = (*ops.shape(inputs), projected.shape[-1])
-        projected = ops.transpose(ops.broadcast_to(projected, shape), (1, 0, 2))
+        input_terms = self._first_input(y, None)
+        shape = (*ops.shape(inputs), input_terms.shape[-1])
+        input_terms = ops.transpose(ops.broadcast_to(input_terms, shape), (1, 0, 2))
         advances = [level.advance(training) for level in self.levels]
         masks = [self._level_mask(i, s[0], training) for i, s in enumerate(grouped)]
 
@@ -180,12 +181,12 @@ class Decoder(keras.layers.Layer):
             after: list[Tensor] = []
             for i, (advance, state) in enumerate(zip(advances, before, strict=True)):
                 if i:
-                    p = self.levels[i].project(after[-len(state)] * masks[i])
+                    p = self.levels[i].project_inputs(after[-len(state)] * masks[i])
                 after += advance(p, state)
             return tuple(after), (after[-len(before[-1])], met)
 
         flat = tuple(s for state in grouped for s in state)
-        _, (hidden, met) = scan(body, flat, (projected,))
+        _, (hidden, met) = scan(body, flat, (input_terms,))
         return ops.transpose(hidden, (1, 0, 2)), ops.transpose(met, (1, 0, 2))
 
     def _level_mask(self, i: int, h: Tensor, training: bool) -> Tensor:
@@ -214,13 +215,13 @@ class Decoder(keras.layers.Layer):
             first, met = self._parted(self._attend(grouped[-1][0], source))
         elif self.fed:
             first, met = self._parted(repeated(source["context"], rows))
-        projected = self._first_input(y, first)
-        projected = ops.broadcast_to(projected, (rows, projected.shape[-1]))
+        input_term = self._first_input(y, first)
+        input_term = ops.broadcast_to(input_term, (rows, input_term.shape[-1]))
         new: list[Tensor] = []
         for i, (level, state) in enumerate(zip(self.levels, grouped, strict=True)):
             if i:
-                projected = level.project(new[-len(state)])
-            new += level.advance()(projected, state)
+                input_term = level.project_inputs(new[-len(state)])
+            new += level.advance()(input_term, state)
         return self._read(new[-len(grouped[-1])], met, y), new
 
     def _attend(self, query: Tensor, source: Any) -> Tensor:

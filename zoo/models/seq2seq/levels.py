@@ -20,7 +20,7 @@ from zoo.layers.recurrence.whole_sequence import recurrence
 Tensor = Any
 
 
-class SplitProjection(keras.layers.Layer):
+class SplitDense(keras.layers.Layer):
     """W [x_1; x_2; ...] (+ b) without forming the concatenation: the parts may be broadcast.
 
     Args:
@@ -99,9 +99,9 @@ class Level(keras.layers.Layer):
         # Behind a function, so that the encoder's weights stay the encoder's alone.
         self._recurrent = lambda: recurrent
         self.reuse_kernel = reuse_kernel
-        self.projection: Any = None
+        self.projection: Any = None  # W; presets store it under this name
         if sizes and not reuse_kernel:
-            self.projection = SplitProjection(
+            self.projection = SplitDense(
                 sizes, recurrent.gates * recurrent.units, name="input", dtype=self.dtype_policy
             )
         self.built = True
@@ -116,7 +116,7 @@ class Level(keras.layers.Layer):
         width = self.recurrent.gates * self.recurrent.units
         return ops.zeros((width,), self.compute_dtype) if bias is None else bias
 
-    def project(self, *parts: Tensor) -> Tensor:
+    def project_inputs(self, *parts: Tensor) -> Tensor:
         """p = W x + b of the parts of x, [..., gates * units]."""
         if self.reuse_kernel:
             return self.recurrent.project_inputs(parts[0])
@@ -128,13 +128,13 @@ class Level(keras.layers.Layer):
         step = make_advance(recurrent.cell(), recurrent.loop_weights(training))
         return lambda p, state: list(step(p, tuple(state))[0])
 
-    def run(self, projected: Tensor, state: Sequence[Tensor], training: bool) -> Tensor:
+    def run(self, input_terms: Tensor, state: Sequence[Tensor], training: bool) -> Tensor:
         """h_t of all steps: [batch, time, gates * units] -> [batch, time, outputs]."""
         recurrent = self.recurrent
         outputs, _ = recurrence(
             recurrent.cell(),
             recurrent.loop_weights(training),
-            ops.transpose(projected, (1, 0, 2)),
+            ops.transpose(input_terms, (1, 0, 2)),
             tuple(state),
             jit_compile=recurrent.jit_compile,
         )
