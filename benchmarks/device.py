@@ -35,11 +35,12 @@ import tensorflow as tf
 import zoo
 from benchmarks.stock_keras import stock_model
 from benchmarks.timing import report
-from export.tflite import softmax
+from export.saved_model.graph import variables_of
 from export.tflite.check import sampled_sentences
 from export.tflite.convert import convert
-from export.tflite.exporter import export_tflite, loaded
-from export.tflite.signatures import LiteLanguageModel
+from export.tflite.exporter import export_tflite, new_interpreter
+from export.tflite.module import LENGTH, padded_row
+from export.tflite.softmax import device_softmax
 from export.tools.page import write_table
 from zoo.models.language_model import SPECIALS
 from zoo.text import BOS
@@ -78,14 +79,14 @@ def converted(model: Any, quantize: str) -> bytes:
 
 def stock_run(content: bytes, ids: np.ndarray) -> Contestant:
     """The converter's file over the whole context."""
-    runner = loaded(content).get_signature_runner()  # as ours is called
+    runner = new_interpreter(content).get_signature_runner()  # as ours is called
     (entry,) = runner.get_input_details()
     return Contestant(runner, {entry: ids})
 
 
 def our_runs(content: bytes, ids: np.ndarray) -> dict[str, Contestant]:
     """`step` after a context, and `prefill` of the context."""
-    interpreter = loaded(content)
+    interpreter = new_interpreter(content)
     step = interpreter.get_signature_runner("step")
     prefill = interpreter.get_signature_runner("prefill")
     buffer = np.zeros(prefill.get_input_details()["ids"]["shape"], np.int32)
@@ -101,20 +102,19 @@ def our_runs(content: bytes, ids: np.ndarray) -> dict[str, Contestant]:
 
 def masked_run(model: Any, quantize: str, ids: np.ndarray) -> Contestant:
     """The other lowering of `prefill`: the layers over the whole buffer with a mask."""
-    lite = LiteLanguageModel(model, model, [v.value for v in model.variables])
 
     def prefill(ids: Any, length: Any) -> Any:
         return {"log_probs": model.next_log_probs_graph(ids, length)}
 
     specs = [
-        tf.TensorSpec([1, lite.length], tf.int32, name="ids"),
+        tf.TensorSpec([1, LENGTH], tf.int32, name="ids"),
         tf.TensorSpec([1], tf.int32, name="length"),
     ]
-    with softmax.ending(quantize):
+    with device_softmax(model, quantize):
         functions = {"prefill": tf.function(prefill).get_concrete_function(*specs)}
-    content = convert(lite.resources, functions, quantize)
-    runner = loaded(content).get_signature_runner("prefill")
-    return Contestant(runner, lite.feeds(ids[0].tolist()))
+    content = convert(variables_of(model), functions, quantize)
+    runner = new_interpreter(content).get_signature_runner("prefill")
+    return Contestant(runner, padded_row(ids[0].tolist(), LENGTH))
 
 
 def microseconds(runs: dict[str, Run], rounds: int) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ from benchmarks.timing import report
 from export.cli import sampled_texts
 from export.device.models import NextWords
 from export.device.runtime import open_model
-from export.tflite.check import Tally
+from export.tflite.check import Tally, as_predictions
 from export.tflite.exporter import export_tflite
 from export.tools.page import write_table
 from training.datasets import load
@@ -50,7 +50,7 @@ def add_recall(tally: Tally, runtime: NextWords, ids: Sequence[int]) -> None:
     """Every word of a sentence, asked for after the words before it."""
     answer = runtime.answer([BOS])
     for i in ids:
-        tally.add(i, answer["ids"][0].tolist())
+        tally.add(i, as_predictions(answer["ids"][0], len(runtime.tokenizer.vocabulary)))
         answer = runtime.step(i, answer)
 
 

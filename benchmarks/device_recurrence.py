@@ -27,7 +27,7 @@ import tensorflow as tf
 from benchmarks.device import Contestant, microseconds
 from benchmarks.timing import report
 from export.tflite.convert import convert
-from export.tflite.exporter import loaded
+from export.tflite.exporter import new_interpreter
 from export.tflite.ops import operators
 from export.tools.page import write_table
 from zoo import layers
@@ -115,7 +115,7 @@ def measure(units: int, words: int, quantize: str, rounds: int) -> list[dict[str
         traced = tf.function(function, autograph=False).get_concrete_function(*specs[name])
         content = convert(resources, {"run": traced}, quantize)
         kinds[name] = operators(content)
-        runner = loaded(content).get_signature_runner("run")
+        runner = new_interpreter(content).get_signature_runner("run")
         runs[name] = Contestant(runner, given.get(name, {"x": x}))
     check(runs, stock(x).numpy(), quantize)
     times = microseconds({name: run.invoke for name, run in runs.items()}, rounds)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class ExportReport:
     max_abs_diff: float
 
 
-def keep_untracked(module: Any, **values: Any) -> None:
+def keep_untracked(module: object, **values: object) -> None:
     """Set attributes that TensorFlow must not follow when it saves a module.
 
     Following a Keras model would trace its `call` too, which no signature needs; the variables

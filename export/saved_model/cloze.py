@@ -7,13 +7,19 @@ A text without exactly one blank is an INVALID_ARGUMENT, as in Python.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 from export.report import keep_untracked
-from export.saved_model.language_model import TEXT, likeliest_words, with_ends
+from export.saved_model.graph import (
+    TEXT,
+    Signatures,
+    Tensors,
+    likeliest_words,
+    variables_of,
+    with_ends,
+)
+from zoo.models import BidirectionalLanguageModel
 from zoo.text import BOS, EOS
 from zoo.text.graph.tokenizers import graph_tokenizer
 
@@ -25,14 +31,14 @@ MARK = "\x00"  # stands for the blank inside the graph; it cannot be in a text a
 class ClozeGraph(tf.Module):
     """A BidirectionalLanguageModel's signature as a traced function."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: BidirectionalLanguageModel) -> None:
         super().__init__()
         keep_untracked(self, python_model=model, graph=model)
         self.text = graph_tokenizer(model.tokenizer)
-        self.resources = [v.value for v in model.variables]
+        self.resources = variables_of(model)
 
-    def fill(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        left, right = self.halves(text)
+    def fill(self, text: tf.Tensor) -> Tensors:
+        left, right = self.split_at_blank(text)
         before = with_ends(self.text.encode(left), before=BOS, after=BOS)  # the blank's place
         after = with_ends(self.text.encode(right), after=EOS)
         ids = tf.concat([before, after], axis=1)
@@ -41,7 +47,7 @@ class ClozeGraph(tf.Module):
         log_probs = self.graph.fill_log_probs_graph(ids.to_tensor(), lengths, position)
         return likeliest_words(log_probs, self.text.vocabulary)
 
-    def halves(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def split_at_blank(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What stands before and behind the blank of each text; string [batch] each."""
         clean = tf.strings.regex_replace(text, MARK, " ")
         marked = tf.strings.regex_replace(clean, BLANK, MARK)
@@ -54,17 +60,12 @@ class ClozeGraph(tf.Module):
             halves = tf.reshape(tf.identity(parts.values), [-1, 2])
         return halves[:, 0], halves[:, 1]
 
-    def signatures(self) -> dict[str, Any]:
+    def signatures(self) -> Signatures:
         fill = tf.function(self.fill).get_concrete_function(TEXT)
         return {"serving_default": fill, "fill": fill}
 
-    def difference(self, loaded: Any) -> float:
+    def difference(self, loaded: tf.Module) -> float:
         """Largest difference of a word's probability, loaded file against model."""
         answer = loaded.signatures["fill"](text=tf.constant(CHECK_TEXTS))["probabilities"].numpy()
         ours = [[p for _, p in words] for words in self.python_model.fill(CHECK_TEXTS)]
         return float(np.max(np.abs(answer - np.array(ours))))
-
-
-def cloze_module(model: Any) -> ClozeGraph:
-    """The signatures of a bidirectional model."""
-    return ClozeGraph(model)

@@ -6,22 +6,27 @@ sees half a version. After writing, the file is loaded again and compared with t
 
 from __future__ import annotations
 
-import importlib
 import os
-import shutil
-import tempfile
+from functools import singledispatch
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from export.report import ExportReport, size_of
+from export.saved_model.cloze import ClozeGraph
+from export.saved_model.graph import ServedModel
+from export.saved_model.language_model import neural_module
+from export.saved_model.ngram import counts_module
+from export.saved_model.translation import TranslationGraph
+from zoo import models
 from zoo.errors import ZooError
+from zoo.io import replaced_directory
+from zoo.models.base import PresetModel
 
 
 def export_saved_model(
-    model: Any, out_dir: str | os.PathLike[str], version: int | None = None
+    model: PresetModel, out_dir: str | os.PathLike[str], version: int | None = None
 ) -> ExportReport:
     """Write `out_dir/VERSION/saved_model.pb` and compare it with the model.
 
@@ -38,17 +43,11 @@ def export_saved_model(
     if target.exists():
         raise ZooError(f"{target} exists; give another version or --out")
     module = graph_module(model)
-    base.mkdir(parents=True, exist_ok=True)
-    # The leading dot keeps servers, which look for numbers, away from the unfinished directory.
-    temporary = Path(tempfile.mkdtemp(prefix=".writing.", dir=base))
-    try:
+    # Its name starts with a dot: servers, which look for numbers, leave the unfinished one alone.
+    with replaced_directory(target) as temporary:
         traced = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures=traced)
         difference = checked_difference(module, temporary)
-        temporary.chmod(0o755)
-        os.rename(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return ExportReport(target, size_of(target), sorted(traced), difference)
 
 
@@ -60,30 +59,21 @@ def next_version(base: Path) -> int:
     return max(found, default=0) + 1
 
 
-# Which file makes the signatures of which class.
-KINDS = {
-    "RecurrentLanguageModel": ("export.saved_model.language_model", "neural_module"),
-    "NeuralProbabilisticLanguageModel": ("export.saved_model.language_model", "neural_module"),
-    "NGramLanguageModel": ("export.saved_model.ngram", "ngram_module"),
-    "InterpolatedLanguageModel": ("export.saved_model.ngram", "ngram_module"),
-    "BidirectionalLanguageModel": ("export.saved_model.cloze", "cloze_module"),
-    "Seq2Seq": ("export.saved_model.translation", "translation_module"),
-}
-
-
-def graph_module(model: Any) -> Any:
-    """The module with the signatures of a model's kind.
-
-    A module has `signatures()` and `difference(loaded)`; each kind's file is imported when needed.
-    """
-    for ancestor in type(model).__mro__:
-        if ancestor.__name__ in KINDS:
-            file, maker = KINDS[ancestor.__name__]
-            return getattr(importlib.import_module(file), maker)(model)
+@singledispatch
+def graph_module(model: object) -> ServedModel:
+    """The module with the signatures of a model; a class of models is registered here with its."""
     raise ZooError(f"a {type(model).__name__} has no SavedModel form")
 
 
-def checked_difference(module: Any, directory: Path) -> float:
+graph_module.register(models.RecurrentLanguageModel, neural_module)
+graph_module.register(models.NeuralProbabilisticLanguageModel, neural_module)
+graph_module.register(models.NGramLanguageModel, counts_module)
+graph_module.register(models.InterpolatedLanguageModel, counts_module)
+graph_module.register(models.BidirectionalLanguageModel, ClozeGraph)
+graph_module.register(models.Seq2Seq, TranslationGraph)
+
+
+def checked_difference(module: ServedModel, directory: Path) -> float:
     """Largest difference between the written file, loaded again, and the Python model."""
     difference = float(module.difference(tf.saved_model.load(str(directory))))
     if not np.isfinite(difference):

@@ -11,17 +11,26 @@ Tokenization is in the graph. Everything is a stock TensorFlow op.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 from export.report import keep_untracked
-from zoo.models.language_model import SPECIALS
+from export.saved_model.graph import (
+    TEXT,
+    LanguageModelOnTensors,
+    Signatures,
+    Tensors,
+    likeliest_words,
+    prefixed,
+    unprefixed,
+    variables_of,
+    with_ends,
+)
+from zoo.models.language_model import LanguageModel
+from zoo.models.neural import NeuralLanguageModel
 from zoo.text import BOS, EOS, UNK
 from zoo.text.graph.tokenizers import graph_tokenizer
 
-TOP = 10
 CHECK_TEXTS = [
     "",
     "i would like to",
@@ -29,8 +38,6 @@ CHECK_TEXTS = [
     "qqqq zzzz",
     "walking home , isn't it ?",
 ]
-Signatures = dict[str, Any]
-TEXT = tf.TensorSpec([None], tf.string, name="text")
 
 
 class LanguageModelGraph(tf.Module):
@@ -39,12 +46,13 @@ class LanguageModelGraph(tf.Module):
     Args:
         model: the Python model; its tokenizer's graph version is tracked with the vocabulary
             asset.
-        graph: the object with the graph-side methods `initial_state`, `step_graph`,
-            `consume_graph`, `token_log_probs_graph` on tensors; a Keras model is its own.
+        graph: its methods on tensors; a Keras model is its own.
         resources: variables and tables of the model, so that saving finds them.
     """
 
-    def __init__(self, model: Any, graph: Any, resources: list[Any]) -> None:
+    def __init__(
+        self, model: LanguageModel, graph: LanguageModelOnTensors, resources: list[tf.Variable]
+    ) -> None:
         super().__init__()
         keep_untracked(self, python_model=model, graph=graph)
         self.tables = None if graph is model else graph  # counted models' graphs hold tables
@@ -56,7 +64,7 @@ class LanguageModelGraph(tf.Module):
         ids = with_ends(self.text.encode(text), before=BOS)
         return ids.to_tensor(), tf.cast(ids.row_lengths(), tf.int32)
 
-    def log_probs_after(self, text: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def log_probs_after(self, text: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
         """Log-probabilities [batch, vocabulary] after each text, and the state there."""
         ids, lengths = self.contexts(text)
         state = self.graph.consume_graph(ids, lengths - 1)
@@ -64,13 +72,13 @@ class LanguageModelGraph(tf.Module):
         log_probs, state = self.graph.step_graph(last, state)
         return log_probs, state
 
-    def next_word(self, text: tf.Tensor) -> Signatures:
+    def next_word(self, text: tf.Tensor) -> Tensors:
         return likeliest_words(self.log_probs_after(text)[0], self.text.vocabulary)
 
-    def distribution(self, text: tf.Tensor) -> Signatures:
+    def distribution(self, text: tf.Tensor) -> Tensors:
         return {"probabilities": tf.exp(self.log_probs_after(text)[0])}
 
-    def score(self, text: tf.Tensor) -> Signatures:
+    def score(self, text: tf.Tensor) -> Tensors:
         encoded = self.text.encode(text)
         inputs = with_ends(encoded, before=BOS)
         targets = with_ends(encoded, after=EOS).to_tensor()
@@ -86,12 +94,11 @@ class LanguageModelGraph(tf.Module):
             "perplexity": tf.exp(-total / tf.cast(tokens, tf.float32)),
         }
 
-    def step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Signatures:
-        unnamed = {name.removeprefix("state_"): value for name, value in state.items()}
-        log_probs, new = self.graph.step_graph(token_id, unnamed)
+    def step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Tensors:
+        log_probs, new = self.graph.step_graph(token_id, unprefixed(state))
         return {"log_probs": log_probs, **prefixed(new)}
 
-    def prefill(self, text: tf.Tensor) -> Signatures:
+    def prefill(self, text: tf.Tensor) -> Tensors:
         log_probs, state = self.log_probs_after(text)
         return {"log_probs": log_probs, **prefixed(state)}
 
@@ -106,7 +113,7 @@ class LanguageModelGraph(tf.Module):
         )
         return traced
 
-    def difference(self, loaded: Any) -> float:
+    def difference(self, loaded: tf.Module) -> float:
         """Largest difference of a sentence's log-probability, loaded file against model."""
         answer = loaded.signatures["score"](text=tf.constant(CHECK_TEXTS))["log_prob"].numpy()
         ours = np.array([score.log_prob for score in self.python_model.score(CHECK_TEXTS)])
@@ -122,32 +129,6 @@ class LanguageModelGraph(tf.Module):
         }
 
 
-def neural_module(model: Any) -> LanguageModelGraph:
+def neural_module(model: NeuralLanguageModel) -> LanguageModelGraph:
     """The signatures of a Keras language model."""
-    return LanguageModelGraph(model, model, [v.value for v in model.variables])
-
-
-def likeliest_words(log_probs: tf.Tensor, vocabulary: tf.Tensor) -> Signatures:
-    """The ten likeliest words of distributions [batch, vocabulary]; control tokens not offered."""
-    size = log_probs.shape[-1]
-    offered = tf.constant([float(i not in SPECIALS) for i in range(size)])
-    values, best = tf.math.top_k(tf.exp(log_probs) * offered, k=min(TOP, size - len(SPECIALS)))
-    return {"words": tf.gather(vocabulary, best), "probabilities": values}
-
-
-def prefixed(state: dict[str, Any]) -> dict[str, Any]:
-    """State tensors under their signature names."""
-    return {f"state_{name}": tf.convert_to_tensor(value) for name, value in state.items()}
-
-
-def with_ends(
-    ids: tf.RaggedTensor, before: int | None = None, after: int | None = None
-) -> tf.RaggedTensor:
-    """Ragged ids with one id put before or after each row."""
-    rows = tf.stack([ids.nrows(), tf.constant(1, tf.int64)])
-    parts = [ids]
-    if before is not None:
-        parts.insert(0, tf.RaggedTensor.from_tensor(tf.fill(rows, tf.constant(before, ids.dtype))))
-    if after is not None:
-        parts.append(tf.RaggedTensor.from_tensor(tf.fill(rows, tf.constant(after, ids.dtype))))
-    return tf.concat(parts, axis=1)
+    return LanguageModelGraph(model, model, variables_of(model))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import singledispatch
 
 import numpy as np
 import tensorflow as tf
 
+from export.saved_model.graph import LanguageModelOnTensors, Tensors, variables_of
 from export.saved_model.language_model import CHECK_TEXTS, LanguageModelGraph
-from export.saved_model.ngram_graph import NGramGraph, State
+from export.saved_model.ngram_graph import NGramGraph
+from zoo.errors import ZooError
 from zoo.models.interpolated import InterpolatedLanguageModel, named_by_part, names_of_part
 from zoo.models.language_model import LanguageModel
+from zoo.models.neural import NeuralLanguageModel
 from zoo.models.ngram import NGramLanguageModel
 from zoo.text import UNK
 
@@ -18,7 +21,7 @@ from zoo.text import UNK
 class CountsGraph(LanguageModelGraph):
     """The signatures, compared with the model where it gives a probability above 0."""
 
-    def difference(self, loaded: Any) -> float:
+    def difference(self, loaded: tf.Module) -> float:
         known = " ".join(self.python_model.tokenizer.vocabulary[UNK + 3 :][:3])
         texts = [*CHECK_TEXTS, known]
         answer = loaded.signatures["score"](text=tf.constant(texts))["log_prob"].numpy()
@@ -38,7 +41,12 @@ class InterpolatedGraph(tf.Module):
         resources: the parts' variables.
     """
 
-    def __init__(self, parts: list[Any], weights: np.ndarray, resources: list[Any]) -> None:
+    def __init__(
+        self,
+        parts: list[LanguageModelOnTensors],
+        weights: np.ndarray,
+        resources: list[tf.Variable],
+    ) -> None:
         super().__init__()
         self.parts = parts
         self.log_weights = np.log(weights).astype(np.float32)
@@ -52,39 +60,44 @@ class InterpolatedGraph(tf.Module):
         ]
         return tf.reduce_logsumexp(tf.stack(weighted), axis=0)
 
-    def initial_state(self, batch_size: int | tf.Tensor) -> State:
+    def initial_state(self, batch_size: int | tf.Tensor) -> Tensors:
         return named_by_part([part.initial_state(batch_size) for part in self.parts])
 
-    def step_graph(self, token_ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+    def step_graph(self, token_ids: tf.Tensor, state: Tensors) -> tuple[tf.Tensor, Tensors]:
         steps = [
             part.step_graph(token_ids, names_of_part(state, i)) for i, part in enumerate(self.parts)
         ]
         return self.mixed([values for values, _ in steps]), named_by_part([s for _, s in steps])
 
-    def consume_graph(self, ids: tf.Tensor, lengths: tf.Tensor) -> State:
+    def consume_graph(self, ids: tf.Tensor, lengths: tf.Tensor) -> Tensors:
         return named_by_part([part.consume_graph(ids, lengths) for part in self.parts])
 
     def token_log_probs_graph(self, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         return self.mixed([part.token_log_probs_graph(inputs, targets) for part in self.parts])
 
 
-def graph_language_model(model: LanguageModel) -> Any:
+@singledispatch
+def on_tensors(model: LanguageModel) -> LanguageModelOnTensors:
     """A model's methods on tensors; a Keras model has them itself."""
-    if isinstance(model, NGramLanguageModel):
-        return NGramGraph(model.tables, normalise=not model.is_normalised)
-    if isinstance(model, InterpolatedLanguageModel):
-        parts = [graph_language_model(part) for part in model.models]
-        return InterpolatedGraph(parts, model.weights, _variables(model))
+    raise ZooError(f"a {type(model).__name__} has no methods on tensors")
+
+
+@on_tensors.register
+def _(model: NeuralLanguageModel) -> LanguageModelOnTensors:
     return model
 
 
-def _variables(model: LanguageModel) -> list[Any]:
-    """The raw variables of the Keras models among an interpolated model's parts."""
-    if isinstance(model, InterpolatedLanguageModel):
-        return [v for part in model.models for v in _variables(part)]
-    return [v.value for v in getattr(model, "variables", [])]
+@on_tensors.register
+def _(model: NGramLanguageModel) -> LanguageModelOnTensors:
+    return NGramGraph(model.tables, normalise=not model.is_normalised)
 
 
-def ngram_module(model: LanguageModel) -> CountsGraph:
+@on_tensors.register
+def _(model: InterpolatedLanguageModel) -> LanguageModelOnTensors:
+    parts = [on_tensors(part) for part in model.models]
+    return InterpolatedGraph(parts, model.weights, variables_of(model))
+
+
+def counts_module(model: NGramLanguageModel | InterpolatedLanguageModel) -> CountsGraph:
     """The signatures of an n-gram or interpolated model."""
-    return CountsGraph(model, graph_language_model(model), _variables(model))
+    return CountsGraph(model, on_tensors(model), variables_of(model))

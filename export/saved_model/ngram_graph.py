@@ -6,15 +6,12 @@ longest slice of followers needs, and stepping through it costs a gather and a c
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
+from export.saved_model.graph import Tensors
 from zoo.ngrams.tables import NGramTables
 from zoo.text import PAD
-
-State = dict[str, Any]
 
 
 class NGramGraph(tf.Module):
@@ -90,16 +87,16 @@ class NGramGraph(tf.Module):
             values = tf.tensor_scatter_nd_update(values, places, found)
         return tf.nn.log_softmax(values) if self.normalise else values
 
-    # The methods that `export.saved_model.language_model.LanguageModelGraph` calls
+    # A language model's methods on tensors
 
-    def initial_state(self, batch_size: int | tf.Tensor) -> State:
+    def initial_state(self, batch_size: int | tf.Tensor) -> Tensors:
         return {"context": tf.fill([batch_size, self.order - 1], PAD)}
 
-    def step_graph(self, token_ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+    def step_graph(self, token_ids: tf.Tensor, state: Tensors) -> tuple[tf.Tensor, Tensors]:
         context = tf.concat([state["context"], token_ids[:, None]], axis=1)[:, 1:]
         return self.distribution(context), {"context": context}
 
-    def consume_graph(self, ids: tf.Tensor, lengths: tf.Tensor) -> State:
+    def consume_graph(self, ids: tf.Tensor, lengths: tf.Tensor) -> Tensors:
         width = self.order - 1
         padded = tf.pad(ids, [[0, 0], [width, 0]], constant_values=PAD)
         columns = lengths[:, None] + tf.range(width)

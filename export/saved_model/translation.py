@@ -8,21 +8,20 @@ fewer than five translations are different, the places left over are "" with the
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 from export.report import keep_untracked
-from export.saved_model.language_model import TEXT, with_ends
+from export.saved_model.graph import TEXT, Signatures, Tensors, variables_of, with_ends
+from zoo.models import Seq2Seq
 from zoo.models.seq2seq.unknown_words import CONTINUED, MARK
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.graph.tokenizers import graph_tokenizer
+from zoo.text.graph.words import GraphWordTokenizer
 
 BEST = 5
 NO_SCORE = float(np.finfo(np.float32).min)
 HAS_LETTER_OR_DIGIT = r"(?s).*[\pL\pN].*"
-Signatures = dict[str, Any]
 
 
 class TranslationGraph(tf.Module):
@@ -33,15 +32,15 @@ class TranslationGraph(tf.Module):
         beam: hypotheses kept at a time, at least five.
     """
 
-    def __init__(self, model: Any, beam: int = BEST) -> None:
+    def __init__(self, model: Seq2Seq, beam: int = BEST) -> None:
         super().__init__()
         keep_untracked(self, python_model=model)
         self.beam = beam
         self.source = graph_tokenizer(model.source_tokenizer)
         self.target = graph_tokenizer(model.target_tokenizer)
-        self.resources = [v.value for v in model.variables]
+        self.resources = variables_of(model)
 
-    def translate(self, text: tf.Tensor) -> Signatures:
+    def translate(self, text: tf.Tensor) -> Tensors:
         """The five best translations of each text [batch], and their scores."""
         settings = self.python_model.settings
         source_ids = self.source_ids(text)
@@ -67,7 +66,7 @@ class TranslationGraph(tf.Module):
 
     def source_tokens(self, text: tf.Tensor) -> tf.Tensor:
         """The tokens behind `source_ids`, "" for `<eos>` and padding: [batch, source] string."""
-        if hasattr(self.source, "tokenize"):
+        if isinstance(self.source, GraphWordTokenizer):
             tokens = self._cut(self.source.tokenize(text))
         else:  # a tokenizer whose unknown tokens cannot be told apart
             ids = self._cut(self.source.encode(text))
@@ -80,12 +79,13 @@ class TranslationGraph(tf.Module):
         return rows[:, : self.python_model.settings["max_source_length"]]
 
     def _in_order(self, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Extension V: the words of each row turned around; what follows them stays."""
+        """Extension V: the words of each row reversed; what follows them stays."""
         if not self.python_model.settings["reverse_source"]:
             return rows
         places = tf.range(tf.shape(rows)[1])[tf.newaxis, :]
-        turned = lengths[:, tf.newaxis] - 1 - places
-        return tf.gather(rows, tf.where(turned >= 0, turned, places), batch_dims=1)
+        reversed_places = lengths[:, tf.newaxis] - 1 - places
+        order = tf.where(reversed_places >= 0, reversed_places, places)
+        return tf.gather(rows, order, batch_dims=1)
 
     # --- unknown words (zoo/models/seq2seq/unknown_words.py, on tensors) --------------------
 
@@ -146,7 +146,7 @@ class TranslationGraph(tf.Module):
         translate = tf.function(self.translate).get_concrete_function(TEXT)
         return {"serving_default": translate, "translate": translate}
 
-    def difference(self, loaded: Any) -> float:
+    def difference(self, loaded: tf.Module) -> float:
         """Largest difference of a score, loaded file against model."""
         texts = check_texts(self.python_model)
         answer = loaded.signatures["translate"](text=tf.constant(texts))["scores"].numpy()
@@ -192,13 +192,8 @@ def each_once(texts: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     return texts, tf.gather(tf.where(kept, scores, NO_SCORE), order, batch_dims=1)
 
 
-def check_texts(model: Any) -> list[str]:
+def check_texts(model: Seq2Seq) -> list[str]:
     """Sources for the comparison: nothing, one word, some words, an unknown one among them."""
     words = [word for word in model.source_tokenizer.vocabulary[4:] if word.isalpha()][:6]
     sentence = " ".join(words)
     return ["", words[0] if words else "a", sentence, f"{sentence} qxqzq {sentence}"]
-
-
-def translation_module(model: Any) -> TranslationGraph:
-    """The signatures of a translation model."""
-    return TranslationGraph(model)

@@ -6,23 +6,23 @@ of the corpus tells more about quality and is what published figures should use.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from zoo import decoding
-from zoo.models.language_model import SPECIALS, batches
-from zoo.text import BOS, EOS, PAD, UNK
-from zoo.text.padding import pad
+from zoo.metrics import NextWordRecall, perplexity
+from zoo.models.language_model import SPECIALS, LanguageModel
+from zoo.text import BOS, EOS, PAD
 
 WORDS = 2_000
 OFFERED = (1, 3)
 ROWS = 64
 IMPOSSIBLE = -1e30  # below: log 0, which the converter writes as the lowest float32
-Rows = list[list[int]]
+Rows: TypeAlias = list[list[int]]
+Outputs: TypeAlias = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -54,33 +54,63 @@ class Tally:
 
     log_prob: float = 0.0
     tokens: int = 0
-    asked: int = 0
-    hits: dict[int, int] = field(default_factory=lambda: dict.fromkeys(OFFERED, 0))
+    recalls: dict[int, NextWordRecall] = field(
+        default_factory=lambda: {k: NextWordRecall(k) for k in OFFERED}
+    )
+    waiting: list[tuple[int, np.ndarray]] = field(default_factory=list)
 
-    def add(self, target: int, offered: Sequence[int]) -> None:
-        """Count one next word, as `zoo.metrics.NextWordRecall` does."""
-        if target == EOS:
-            return
-        self.asked += 1
-        for k in OFFERED:
-            self.hits[k] += target != UNK and target in offered[:k]
+    def add(self, target: int, predictions: np.ndarray) -> None:
+        """Count one next word; predictions [vocabulary] of which the order matters."""
+        self.waiting.append((target, predictions))
+        if len(self.waiting) == ROWS:  # the metric takes as long for one word as for many
+            self.count()
+
+    def count(self) -> None:
+        """Bring the recalls up to the last word."""
+        if self.waiting:
+            targets, predictions = zip(*self.waiting, strict=True)
+            for recall in self.recalls.values():
+                recall.update_state(np.array([targets]), np.stack(predictions)[np.newaxis])
+            self.waiting.clear()
+
+    @property
+    def asked(self) -> int:
+        """How many words were asked for: all but `<eos>`."""
+        self.count()
+        return int(self.recalls[OFFERED[0]].asked)
 
     def values(self) -> dict[str, float]:
-        mean_nats = -self.log_prob / max(self.tokens, 1)
-        perplexity = math.exp(mean_nats) if mean_nats < 700 else math.inf
-        recalls = {f"recall@{k}": hit / max(self.asked, 1) for k, hit in self.hits.items()}
-        return {"perplexity": perplexity, **recalls}
+        self.count()
+        recalls = {f"recall@{k}": float(recall.result()) for k, recall in self.recalls.items()}
+        return {"perplexity": perplexity(-self.log_prob, max(self.tokens, 1)), **recalls}
 
 
-def sampled_sentences(model: Any, words: int = WORDS, longest: int = 40, seed: int = 1) -> Rows:
+def as_predictions(offered: Sequence[int] | np.ndarray, vocabulary_size: int) -> np.ndarray:
+    """Numbers [vocabulary] in whose order the offered ids come first, best first."""
+    predictions = np.full(vocabulary_size, -np.inf, np.float32)
+    predictions[np.asarray(offered, np.int64)] = -np.arange(len(offered))
+    return predictions
+
+
+def sampled_sentences(
+    model: LanguageModel, words: int = WORDS, longest: int = 40, seed: int = 1
+) -> Rows:
     """Sentences sampled from a language model, as word ids, at least `words` of them."""
     sentences: Rows = []
     while sum(map(len, sentences)) < words:
-        first = np.full(ROWS, BOS, np.int32)
+        start = np.full(ROWS, BOS, np.int32)
         state = model.initial_state(ROWS)
-        ids = model.continued(state, first, decoding.Sample(), longest, seed + len(sentences))
+        ids = model.continued(state, start, decoding.Sample(), longest, seed + len(sentences))
         sentences += [until_end(row) for row in np.asarray(ids).tolist()]
     return sentences
+
+
+def random_sentences(vocabulary: int, words: int = WORDS, seed: int = 1) -> Rows:
+    """Words by chance, for models that cannot write their own."""
+    rng = np.random.default_rng(seed)
+    first = min(len(SPECIALS), vocabulary - 1)
+    lengths = rng.integers(3, 10, -(-words // 3))
+    return [rng.integers(first, vocabulary, length).tolist() for length in lengths]
 
 
 def until_end(ids: Iterable[int]) -> list[int]:
@@ -104,24 +134,24 @@ def enough(rows: Rows, words: int = WORDS) -> Rows:
 
 
 @dataclass
-class Pairs:
+class Comparison:
     """The model's and the file's answers to the same questions."""
 
     model: Tally = field(default_factory=Tally)
     file: Tally = field(default_factory=Tally)
     differences: list[float] = field(default_factory=lambda: [0.0])
 
-    def add(self, target: int, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
+    def add(self, target: int, expected: np.ndarray, answer: Outputs) -> None:
         """One next word: the model's distribution and the words that the file offers."""
         self.add_recall(target, expected, answer)
         self.add_offered(expected, answer)
 
-    def add_recall(self, target: int, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
-        """Whether each of the two offers the word; a translation's file offers `<eos>` besides."""
-        self.model.add(target, likeliest_ids(expected))
-        self.file.add(target, [i for i in answer["ids"][0].tolist() if i != EOS])
+    def add_recall(self, target: int, expected: np.ndarray, answer: Outputs) -> None:
+        """Whether each of the two offers the word."""
+        self.model.add(target, expected)
+        self.file.add(target, as_predictions(answer["ids"][0], len(expected)))
 
-    def add_offered(self, expected: np.ndarray, answer: dict[str, np.ndarray]) -> None:
+    def add_offered(self, expected: np.ndarray, answer: Outputs) -> None:
         """The log-probabilities of the words that the file offers."""
         difference = largest_difference(answer["log_probs"][0], expected[answer["ids"][0]])
         self.differences.append(difference)
@@ -144,59 +174,7 @@ class Pairs:
         return Check(float(np.max(self.differences)), self.model.asked, measures)
 
 
-def compare_language_model(lite: Any, interpreter: Any, sentences: Rows) -> Check:
-    """Every signature of the file against the model, on whole sentences."""
-    step, prefill, score = (
-        interpreter.get_signature_runner(name) for name in ("step", "prefill", "score")
-    )
-    pairs = Pairs()
-    rows = lite.contexts(enough(sentences))
-    scores = lite.python_model.score_ids([row[1:-1] for row in rows])
-    for own, (row, expected) in zip(
-        scores, model_distributions(lite.python_model, rows), strict=True
-    ):
-        answer = prefill(**lite.feeds(row[:1]))
-        for t, target in enumerate(row[1:]):
-            pairs.add(target, expected[t], answer)
-            state = {name: v for name, v in answer.items() if name.startswith("state_")}
-            answer = step(token_id=np.array([target], np.int32), **state)
-        pairs.add_offered(expected[len(row) - 2], prefill(**lite.feeds(row[:-1])))
-        pairs.add_score(own, float(score(**lite.feeds(row))["log_prob"][0]), len(row) - 1)
-    return pairs.check()
-
-
-def random_sentences(vocabulary: int, words: int = WORDS, seed: int = 1) -> Rows:
-    """Words by chance, for models that cannot write their own."""
-    draw = np.random.default_rng(seed)
-    first = min(len(SPECIALS), vocabulary - 1)
-    lengths = draw.integers(3, 10, -(-words // 3))
-    return [draw.integers(first, vocabulary, length).tolist() for length in lengths]
-
-
-def model_distributions(model: Any, rows: Rows) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Each row with the model's log-probabilities [len(row) - 1, vocabulary] of its next words."""
-    for chunk in batches(rows, ROWS):
-        filled = [*chunk, *([[BOS, EOS]] * (ROWS - len(chunk)))]  # one batch size, one graph
-        ids, _ = pad(filled)
-        state = model.initial_state(ROWS)
-        steps = []
-        for t in range(max(map(len, chunk)) - 1):
-            log_probs, state = model.step(ids[:, t], state)
-            steps.append(np.asarray(log_probs)[: len(chunk)])
-        for i, row in enumerate(chunk):
-            yield row, np.stack([values[i] for values in steps[: len(row) - 1]])
-
-
-def likeliest_ids(log_probs: np.ndarray) -> list[int]:
-    """The words a model offers first; equal ones in the vocabulary's order."""
-    offered = log_probs[len(SPECIALS) :]
-    count = min(max(OFFERED), len(offered))
-    last = np.partition(offered, -count)[-count]
-    best = np.flatnonzero(offered >= last)  # all that tie with the last of them, too
-    return (best[np.argsort(-offered[best], kind="stable")][:count] + len(SPECIALS)).tolist()
-
-
-def largest_difference(left: Any, right: Any) -> float:
+def largest_difference(left: float | np.ndarray, right: float | np.ndarray) -> float:
     """Largest difference of numbers, where what is impossible in both does not differ."""
     left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
     same = (left == right) | ((left < IMPOSSIBLE) & (right < IMPOSSIBLE))

@@ -14,33 +14,36 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
-from export.tflite import check
-from export.tflite.signatures import LENGTH, Rows, Signatures, padded_row
+from export.saved_model.graph import Signatures, Tensors, variables_of
+from export.tflite.check import Check, Comparison, Rows, enough, random_sentences
+from export.tflite.module import LENGTH, Inputs, LiteModule, padded_row
 from export.tflite.softmax import top_words
-from zoo.text import BOS, EOS
+from zoo.models import BidirectionalLanguageModel
+from zoo.text import BOS, EOS, Tokenizer
 
 
-class LiteCloze:
-    """A BidirectionalLanguageModel's signatures as traced functions of batch 1."""
+class LiteCloze(LiteModule[list[int]]):
+    """A BidirectionalLanguageModel's signatures."""
 
     # TensorFlow's calibrator, which "int8" needs, crashes on loops that keep whole sequences.
     quantizations = ("none", "float16", "dynamic")
+    python_model: BidirectionalLanguageModel
 
-    def __init__(self, model: Any, length: int = LENGTH) -> None:
+    def __init__(self, model: BidirectionalLanguageModel, length: int = LENGTH) -> None:
         self.python_model = model
-        self.resources = [v.value for v in model.variables]
+        self.resources = variables_of(model)
         self.length = length
 
-    def fill(self, ids: tf.Tensor, length: tf.Tensor, position: tf.Tensor) -> Signatures:
+    def fill(self, ids: tf.Tensor, length: tf.Tensor, position: tf.Tensor) -> Tensors:
         return top_words(self.python_model.fill_log_probs_graph(ids, length, position))
 
-    def score(self, ids: tf.Tensor, length: tf.Tensor, position: tf.Tensor) -> Signatures:
+    def score(self, ids: tf.Tensor, length: tf.Tensor, position: tf.Tensor) -> Tensors:
         log_probs = self.python_model.fill_log_probs_graph(ids, length, position)
         return {"log_prob": tf.gather(log_probs[0], tf.gather(ids[0], position))}
 
     def signatures(self) -> Signatures:
-        """Concrete functions by signature name."""
         specs = [
             tf.TensorSpec([1, self.length], tf.int32, name="ids"),
             tf.TensorSpec([1], tf.int32, name="length"),
@@ -52,18 +55,16 @@ class LiteCloze:
         }
 
     def description(self) -> dict[str, Any]:
-        """What a runtime must know."""
         return {"kind": "bidirectional", "length": self.length}
 
-    def tokenizers(self) -> dict[str, Any]:
-        """By folder in the archive."""
+    def tokenizers(self) -> dict[str, Tokenizer]:
         return {"": self.python_model.tokenizer}
 
     def sentences(self, texts: Iterable[str] | None) -> Rows:
         """Word ids to compare on: of the texts, or words by chance."""
         tokenizer = self.python_model.tokenizer
         if texts is None:
-            return check.random_sentences(tokenizer.vocabulary_size)
+            return random_sentences(tokenizer.vocabulary_size)
         return [tokenizer.encode(text) for text in texts]
 
     def places(self, sentences: Rows) -> Iterator[tuple[list[int], int]]:
@@ -73,23 +74,19 @@ class LiteCloze:
             if len(row) <= self.length:
                 yield from ((row, place) for place in range(1, len(row) - 1))
 
-    def feeds(self, row: list[int], place: int) -> dict[str, np.ndarray]:
+    def feeds(self, row: list[int], place: int) -> Inputs:
         """Inputs of both signatures."""
         return {**padded_row(row, self.length), "position": np.array([place], np.int32)}
 
-    def compare(self, interpreter: Any, sentences: Rows) -> check.Check:
+    def compare(self, interpreter: Interpreter, sentences: Rows) -> Check:
         """The file's answers for every word of the sentences against the model's."""
-        fill, score = (interpreter.get_signature_runner(name) for name in ("fill", "score"))
-        pairs = check.Pairs()
+        fill, score = map(interpreter.get_signature_runner, ("fill", "score"))
+        compared = Comparison()
         expected_of = tf.function(self.python_model.fill_log_probs_graph)
-        for row, place in self.places(check.enough(sentences)):
+        for row, place in self.places(enough(sentences)):
             feeds = self.feeds(row, place)
             expected = expected_of(*map(tf.constant, feeds.values())).numpy()[0]
-            pairs.add(row[place], expected, fill(**feeds))
-            pairs.add_score(float(expected[row[place]]), float(score(**feeds)["log_prob"][0]), 1)
-        return pairs.check()
-
-
-def cloze_module(model: Any) -> LiteCloze:
-    """The signatures of a bidirectional model."""
-    return LiteCloze(model)
+            compared.add(row[place], expected, fill(**feeds))
+            answered = float(score(**feeds)["log_prob"][0])
+            compared.add_score(float(expected[row[place]]), answered, 1)
+        return compared.check()

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
+from export.saved_model.graph import Signatures
 from export.tflite.slim import slim
 from zoo.errors import ZooError
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
-Examples = Callable[[], Iterator[tuple[str, dict[str, Any]]]]
+Examples: TypeAlias = Callable[[], Iterator[tuple[str, dict[str, np.ndarray]]]]
 
 
 def convert(
-    resources: Sequence[Any],
-    functions: dict[str, Any],
+    resources: Sequence[tf.Variable | tf.Module],
+    functions: Signatures,
     quantize: str = "none",
     examples: Examples | None = None,
 ) -> bytes:
@@ -47,7 +49,7 @@ def convert(
         return slim(converter.convert(), half_biases=quantize == "dynamic")
 
 
-def configure(converter: Any, quantize: str, examples: Examples | None) -> None:
+def configure(converter: tf.lite.TFLiteConverter, quantize: str, examples: Examples | None) -> None:
     """Set a converter up for a quantisation."""
     if quantize == "none":
         return

@@ -6,20 +6,32 @@ associated files, so that one file is all an application needs (docs/device.md).
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
 from export.report import ExportReport
-from export.tflite import check, convert, softmax
+from export.saved_model.graph import Signatures
+from export.tflite.check import Check, enough
+from export.tflite.cloze import LiteCloze
+from export.tflite.convert import Examples, convert
+from export.tflite.module import LiteModule
+from export.tflite.ngram import counts_module
 from export.tflite.ops import refuse_other_ops
 from export.tflite.package import packed
+from export.tflite.signatures import neural_module
+from export.tflite.softmax import device_softmax
+from export.tflite.translation import LiteTranslation
+from zoo import models
 from zoo.errors import ZooError
+from zoo.io import write_atomically
+from zoo.models.base import PresetModel
 
 FILE = "model.tflite"
 CALIBRATION_WORDS = 1_000
@@ -30,11 +42,11 @@ LARGEST_FLOAT_DIFFERENCE = 1e-2  # of a float32 file; more means a wrong graph, 
 class LiteReport(ExportReport):
     """An ExportReport with the comparison behind `max_abs_diff`."""
 
-    check: check.Check
+    check: Check
 
 
 def export_tflite(
-    model: Any,
+    model: PresetModel,
     out: str | os.PathLike[str],
     quantize: str = "none",
     texts: Iterable[Any] | None = None,
@@ -48,7 +60,7 @@ def export_tflite(
             is there is replaced.
         quantize: "none", "float16", "dynamic" (weights in 8 bits) or "int8" (activations too).
         texts: sentences to compare on, the first 2,000 words of them; for a translation model
-            sources, or pairs with `source` and `target`. None draws them from the model.
+            sources, or pairs with `source` and `target`. None samples them from the model.
         calibration: sentences on which "int8" measures the activations, which should not be those
             of `texts`; None: the last of `texts`.
 
@@ -62,15 +74,15 @@ def export_tflite(
         raise ZooError(f"quantize={quantize!r}: a {type(model).__name__} has {offered}")
     sentences = lite.sentences(texts)
     measured = sentences[::-1] if calibration is None else lite.sentences(calibration)
-    with softmax.ending(quantize):
-        functions = lite.signatures()
-    content = convert.convert(lite.resources, functions, quantize, examples(lite, measured))
+    functions = traced(lite, quantize)
+    content = convert(lite.resources, functions, quantize, examples(lite, measured))
     refuse_other_ops(content)
     description = {**lite.description(), "signatures": sorted(functions), "quantize": quantize}
     whole = packed(content, description, lite.tokenizers())
-    check = lite.compare(loaded(whole), sentences)
+    check = lite.compare(new_interpreter(whole), sentences)
     refuse_wrong(check.max_abs_diff, quantize)
-    write(path, whole)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, whole)
     return LiteReport(path, len(whole), sorted(functions), check.max_abs_diff, check)
 
 
@@ -84,19 +96,19 @@ def target_path(out: str | os.PathLike[str]) -> Path:
     return path / FILE
 
 
-def examples(lite: Any, sentences: Any) -> convert.Examples:
+def traced(lite: LiteModule[Any], quantize: str) -> Signatures:
+    """The signatures, with the softmax that is best for a quantisation."""
+    with device_softmax(lite.python_model, quantize):
+        return lite.signatures()
+
+
+def examples(lite: LiteModule[Any], sentences: list[Any]) -> Examples:
     """What the converter measures activations on."""
-
-    def generate() -> Iterator[tuple[str, dict[str, Any]]]:
-        yield from lite.examples(check.enough(sentences, CALIBRATION_WORDS))
-
-    return generate
+    return lambda: lite.examples(enough(sentences, CALIBRATION_WORDS))
 
 
-def loaded(content: bytes) -> Any:
+def new_interpreter(content: bytes) -> Interpreter:
     """An interpreter of a file's bytes, on one thread."""
-    from ai_edge_litert.interpreter import Interpreter
-
     return Interpreter(model_content=content, num_threads=1)
 
 
@@ -107,32 +119,15 @@ def refuse_wrong(difference: float, quantize: str) -> None:
         raise ZooError(f"the exported file differs from the model by {difference}; not written")
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write beside the final place, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing.{os.getpid()}.{path.name}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-# Which file makes the signatures of which class.
-KINDS = {
-    "RecurrentLanguageModel": ("export.tflite.signatures", "neural_module"),
-    "NeuralProbabilisticLanguageModel": ("export.tflite.signatures", "neural_module"),
-    "NGramLanguageModel": ("export.tflite.ngram", "counts_module"),
-    "InterpolatedLanguageModel": ("export.tflite.ngram", "counts_module"),
-    "BidirectionalLanguageModel": ("export.tflite.cloze", "cloze_module"),
-    "Seq2Seq": ("export.tflite.translation", "translation_module"),
-}
-
-
-def lite_module(model: Any) -> Any:
-    """The module with the signatures of a model's kind."""
-    for ancestor in type(model).__mro__:
-        if ancestor.__name__ in KINDS:
-            file, maker = KINDS[ancestor.__name__]
-            return getattr(importlib.import_module(file), maker)(model)
+@singledispatch
+def lite_module(model: object) -> LiteModule[Any]:
+    """The signatures of a model; a class of models is registered here with its."""
     raise ZooError(f"a {type(model).__name__} has no TFLite form")
+
+
+lite_module.register(models.RecurrentLanguageModel, neural_module)
+lite_module.register(models.NeuralProbabilisticLanguageModel, neural_module)
+lite_module.register(models.NGramLanguageModel, counts_module)
+lite_module.register(models.InterpolatedLanguageModel, counts_module)
+lite_module.register(models.BidirectionalLanguageModel, LiteCloze)
+lite_module.register(models.Seq2Seq, LiteTranslation)

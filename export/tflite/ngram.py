@@ -7,18 +7,20 @@ index is a wrong index.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import singledispatch
 
 import numpy as np
 import tensorflow as tf
 
-from export.saved_model.ngram import InterpolatedGraph, _variables
+from export.saved_model.graph import LanguageModelOnTensors, Tensors, variables_of
+from export.saved_model.ngram import InterpolatedGraph
 from export.saved_model.ngram_graph import NGramGraph
-from export.tflite.signatures import LiteLanguageModel, Signatures
+from export.tflite.signatures import LiteLanguageModel
 from export.tflite.softmax import log_softmax
 from zoo.errors import ZooError
 from zoo.models.interpolated import InterpolatedLanguageModel
 from zoo.models.language_model import LanguageModel
+from zoo.models.neural import NeuralLanguageModel
 from zoo.models.ngram import NGramLanguageModel
 from zoo.ngrams.tables import NGramTables
 
@@ -69,23 +71,35 @@ class LiteCounts(LiteLanguageModel):
 
     quantizations = ("none",)  # a rounded index is a wrong index
 
-    def score(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+    def score(self, ids: tf.Tensor, length: tf.Tensor) -> Tensors:
         values = self.graph.token_log_probs_graph(ids[:, :-1], ids[:, 1:])
         counted = tf.range(self.length - 1)[tf.newaxis] < length - 1
         return {"log_prob": tf.reduce_sum(tf.where(counted, values, 0.0), axis=1)}
 
 
-def lite_graph(model: LanguageModel) -> Any:
-    """A model's methods on tensors."""
-    if isinstance(model, NGramLanguageModel):
-        return LiteNGramGraph(model.tables, normalise=not model.is_normalised)
-    if isinstance(model, InterpolatedLanguageModel):
-        parts = [lite_graph(part) for part in model.models]
-        return LiteInterpolatedGraph(parts, model.weights, _variables(model))
+@singledispatch
+def on_device_tensors(model: LanguageModel) -> LanguageModelOnTensors:
+    """A model's methods on tensors of batch 1; a Keras model has them itself."""
+    raise ZooError(f"a {type(model).__name__} has no methods on tensors")
+
+
+@on_device_tensors.register
+def _(model: NeuralLanguageModel) -> LanguageModelOnTensors:
     return model
 
 
-def counts_module(model: LanguageModel) -> LiteCounts:
+@on_device_tensors.register
+def _(model: NGramLanguageModel) -> LanguageModelOnTensors:
+    return LiteNGramGraph(model.tables, normalise=not model.is_normalised)
+
+
+@on_device_tensors.register
+def _(model: InterpolatedLanguageModel) -> LanguageModelOnTensors:
+    parts = [on_device_tensors(part) for part in model.models]
+    return LiteInterpolatedGraph(parts, model.weights, variables_of(model))
+
+
+def counts_module(model: NGramLanguageModel | InterpolatedLanguageModel) -> LiteCounts:
     """The signatures of an n-gram or interpolated model."""
-    graph = lite_graph(model)
-    return LiteCounts(model, graph, [*_variables(model), graph])
+    graph = on_device_tensors(model)
+    return LiteCounts(model, graph, [*variables_of(model), graph])

@@ -117,5 +117,5 @@ def fold_runs(lowercase: bool) -> list[list[int]]:
     return runs
 
 
-def as_json(content: Any) -> str:
+def as_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -12,61 +12,73 @@ Both loops end after `length` tokens: a short context in a long buffer costs wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
-from export.saved_model.language_model import prefixed
-from export.tflite import check
+from export.saved_model.graph import (
+    LanguageModelOnTensors,
+    Signatures,
+    Tensors,
+    prefixed,
+    unprefixed,
+    variables_of,
+)
+from export.tflite.check import Check, Rows, sampled_sentences
+from export.tflite.check_language_model import compare_language_model, contexts
 from export.tflite.convert import QUANTIZATIONS
+from export.tflite.module import LENGTH, Inputs, LiteModule, padded_row
 from export.tflite.softmax import top_words
-from zoo.text import BOS, EOS, PAD
-
-LENGTH = 64
-Signatures = dict[str, Any]
-State = dict[str, tf.Tensor]
-Rows = list[list[int]]
+from zoo.models.language_model import LanguageModel
+from zoo.models.neural import NeuralLanguageModel
+from zoo.text import Tokenizer
 
 
-class LiteLanguageModel:
-    """A language model's signatures as traced functions of batch 1.
+class LiteLanguageModel(LiteModule[list[int]]):
+    """A language model's signatures.
 
     Args:
         model: the Python model.
-        graph: the object with `initial_state` and `step_graph` on tensors.
+        graph: its methods on tensors.
         resources: variables of the model, and modules that hold more.
         length: places for ids in `prefill` and `score`, `<bos>` and `<eos>` counted.
     """
 
-    quantizations: tuple[str, ...] = QUANTIZATIONS
+    quantizations: ClassVar[tuple[str, ...]] = QUANTIZATIONS
+    python_model: LanguageModel
 
-    def __init__(self, model: Any, graph: Any, resources: list[Any], length: int = LENGTH) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        graph: LanguageModelOnTensors,
+        resources: list[tf.Variable | tf.Module],
+        length: int = LENGTH,
+    ) -> None:
         self.python_model = model
         self.graph = graph
         self.resources = resources
         self.length = length
 
-    def step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Signatures:
-        given = {name.removeprefix("state_"): value for name, value in state.items()}
-        return self._answer(
-            *self.graph.step_graph(token_id, {**self.graph.initial_state(1), **given})
-        )
+    def step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Tensors:
+        whole = {**self.graph.initial_state(1), **unprefixed(state)}
+        return self._answer(*self.graph.step_graph(token_id, whole))
 
-    def prefill(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+    def prefill(self, ids: tf.Tensor, length: tf.Tensor) -> Tensors:
         last = length[0] - 1
 
-        def advance(t: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        def advance(t: tf.Tensor, state: Tensors) -> tuple[tf.Tensor, Tensors]:
             return t + 1, fixed(self.graph.step_graph(ids[:, t], state)[1], state)
 
         start = (tf.constant(0), fixed(self.graph.initial_state(1)))
         _, state = tf.while_loop(lambda t, _: t < last, advance, start)
         return self._answer(*self.graph.step_graph(ids[:, last], state))
 
-    def score(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+    def score(self, ids: tf.Tensor, length: tf.Tensor) -> Tensors:
         last = length[0] - 1
 
-        def add(t: tf.Tensor, total: tf.Tensor, state: State) -> tuple[Any, ...]:
+        def add(t: tf.Tensor, total: tf.Tensor, state: Tensors) -> tuple[tf.Tensor | Tensors, ...]:
             log_probs, new = self.graph.step_graph(ids[:, t], state)
             return t + 1, total + tf.gather(log_probs[0], ids[:, t + 1]), fixed(new, state)
 
@@ -74,11 +86,10 @@ class LiteLanguageModel:
         _, total, _ = tf.while_loop(lambda t, *_: t < last, add, start)
         return {"log_prob": total}
 
-    def _answer(self, log_probs: tf.Tensor, state: State) -> Signatures:
+    def _answer(self, log_probs: tf.Tensor, state: Tensors) -> Tensors:
         return {**top_words(log_probs), **carried(state)}
 
     def signatures(self) -> Signatures:
-        """Concrete functions by signature name."""
         ids = tf.TensorSpec([1, self.length], tf.int32, name="ids")
         length = tf.TensorSpec([1], tf.int32, name="length")
         token = tf.TensorSpec([1], tf.int32, name="token_id")
@@ -95,70 +106,48 @@ class LiteLanguageModel:
             for name, value in carried(self.graph.initial_state(1)).items()
         }
 
-    # --- what the exporter asks for -----------------------------------------------------------
-
     def description(self) -> dict[str, Any]:
-        """What a runtime must know."""
         return {"kind": "language_model", "length": self.length}
 
-    def tokenizers(self) -> dict[str, Any]:
-        """By folder in the archive."""
+    def tokenizers(self) -> dict[str, Tokenizer]:
         return {"": self.python_model.tokenizer}
 
     def sentences(self, texts: Iterable[str] | None) -> Rows:
         """Word ids to compare on: of the texts, or sampled from the model."""
         if texts is None:
-            return check.sampled_sentences(self.python_model, longest=self.length - 2)
+            return sampled_sentences(self.python_model, longest=self.length - 2)
         return [self.python_model.tokenizer.encode(text) for text in texts]
 
-    def compare(self, interpreter: Any, sentences: Rows) -> check.Check:
-        """The file's answers against the model's."""
-        return check.compare_language_model(self, interpreter, sentences)
+    def compare(self, interpreter: Interpreter, sentences: Rows) -> Check:
+        return compare_language_model(self.python_model, interpreter, sentences, self.length)
 
-    def examples(self, sentences: Rows) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        """Inputs of every signature, for measuring activations."""
+    def examples(self, sentences: Rows) -> Iterator[tuple[str, Inputs]]:
         step = tf.function(self.step)
-        for row in self.contexts(sentences):
+        for row in contexts(sentences, self.length):
             state = carried(self.graph.initial_state(1))
             for token in row[:-1]:
                 token_id = np.array([token], np.int32)
                 yield "step", {"token_id": token_id, **{n: v.numpy() for n, v in state.items()}}
                 answer = step(tf.constant(token_id), **state)
                 state = {name: answer[name] for name in state}
-            yield "prefill", self.feeds(row[:-1])
-            yield "score", self.feeds(row)
-
-    def contexts(self, sentences: Rows) -> Rows:
-        """Sentences of word ids as `<bos>` w_1 ... `<eos>`, those that fit."""
-        ended = [[BOS, *ids, EOS] for ids in sentences]
-        return [ids for ids in ended if len(ids) <= self.length]
-
-    def feeds(self, ids: list[int]) -> dict[str, np.ndarray]:
-        """Inputs of `prefill` and `score` for one row of ids."""
-        return padded_row(ids, self.length)
+            yield "prefill", padded_row(row[:-1], self.length)
+            yield "score", padded_row(row, self.length)
 
 
-def padded_row(ids: list[int], length: int) -> dict[str, np.ndarray]:
-    """One row of ids as signatures take it: `ids` [1, length] and `length` [1]."""
-    padded = np.full((1, length), PAD, np.int32)
-    padded[0, : len(ids)] = ids
-    return {"ids": padded, "length": np.array([len(ids)], np.int32)}
-
-
-def carried(state: dict[str, Any]) -> State:
+def carried(state: Tensors) -> Tensors:
     """The state tensors of signatures: those with anything in them (a unigram has none)."""
     named = prefixed(state)
     return {name: value for name, value in named.items() if 0 not in value.shape}
 
 
-def fixed(state: dict[str, Any], like: State | None = None) -> State:
-    """States with the static shapes that a loop needs."""
+def fixed(state: Tensors, like: Tensors | None = None) -> Tensors:
+    """Tensorss with the static shapes that a loop needs."""
     tensors = {name: tf.convert_to_tensor(value) for name, value in state.items()}
     for name, value in (like or {}).items():
         tensors[name].set_shape(value.shape)
     return tensors
 
 
-def neural_module(model: Any) -> LiteLanguageModel:
+def neural_module(model: NeuralLanguageModel) -> LiteLanguageModel:
     """The signatures of a Keras language model."""
-    return LiteLanguageModel(model, model, [v.value for v in model.variables])
+    return LiteLanguageModel(model, model, variables_of(model))

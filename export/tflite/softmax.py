@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import tensorflow as tf
 
+from export.saved_model.graph import Tensors, keras_models
+from zoo.models.base import PresetModel
 from zoo.models.keras_model import KerasModel
 from zoo.models.language_model import SPECIALS
 
@@ -33,28 +35,31 @@ def log_softmax(logits: tf.Tensor) -> tf.Tensor:
     return logits - (largest + tf.math.log(total))
 
 
-def ending(quantize: str) -> contextlib.AbstractContextManager[None]:
-    """What the softmax ends in: in 8 bits LOG_SOFTMAX, whose sum is not rounded to 8 bits."""
-    return contextlib.nullcontext() if quantize == "int8" else vectorised()
-
-
 @contextlib.contextmanager
-def vectorised() -> Iterator[None]:
-    """While it lasts, what is traced of the Keras models ends in `log_softmax` from here."""
-    original = KerasModel.log_softmax
+def device_softmax(model: PresetModel, quantize: str) -> Iterator[None]:
+    """While it lasts, what is traced of this model ends in `log_softmax` from here.
 
-    def ended(self: Any, hidden: Any, kernel: Any = None) -> tf.Tensor:
-        # Not with the `kernel` given: the converter quantises the weights themselves only.
-        return log_softmax(tf.cast(self.output_projection(hidden), tf.float32))
-
-    KerasModel.log_softmax = ended  # type: ignore[method-assign, assignment]
+    Not for "int8": in 8 bits LOG_SOFTMAX is better, whose sum is not rounded to 8 bits.
+    """
+    wrapped = [] if quantize == "int8" else keras_models(model)
+    for part in wrapped:  # past Keras, which would take a new attribute for the model's own
+        part.__dict__["log_softmax"] = partial(device_log_softmax, part)
     try:
         yield
     finally:
-        KerasModel.log_softmax = original  # type: ignore[method-assign, assignment]
+        for part in wrapped:
+            part.__dict__.pop("log_softmax", None)
 
 
-def top_words(log_probs: tf.Tensor, first: int = len(SPECIALS)) -> dict[str, tf.Tensor]:
+def device_log_softmax(
+    model: KerasModel, hidden: tf.Tensor, kernel: tf.Tensor | None = None
+) -> tf.Tensor:
+    """`KerasModel.log_softmax` of ops that are fast on a device."""
+    # Not with the `kernel` given: the converter quantises the weights themselves only.
+    return log_softmax(tf.cast(model.output_projection(hidden), tf.float32))
+
+
+def top_words(log_probs: tf.Tensor, first: int = len(SPECIALS)) -> Tensors:
     """The likeliest words of a distribution [1, vocabulary].
 
     Args:

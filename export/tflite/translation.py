@@ -16,71 +16,77 @@ source word an `<unk>` stands for.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
-from export.saved_model.language_model import prefixed
-from export.tflite import check, check_translation
-from export.tflite.signatures import LENGTH, Signatures, fixed, padded_row
+from export.saved_model.graph import Signatures, Tensors, prefixed, unprefixed, variables_of
+from export.tflite.check import Check, random_sentences
+from export.tflite.check_translation import compare_translation
+from export.tflite.module import LENGTH, Inputs, LiteModule, padded_row
+from export.tflite.signatures import fixed
 from export.tflite.softmax import top_words
-from zoo.text import BOS, EOS, PAD
+from zoo.models import Seq2Seq
+from zoo.text import BOS, EOS, PAD, Tokenizer
 
 BEAM = 5
-Pairs = list[tuple[list[int], list[int] | None]]
+SourceAndTarget: TypeAlias = tuple[list[int], list[int] | None]
 
 
-class LiteTranslation(tf.Module):
-    """A Seq2Seq's signatures as traced functions of batch 1."""
+class LiteTranslation(LiteModule[SourceAndTarget]):
+    """A Seq2Seq's signatures."""
 
     # TensorFlow's calibrator, which "int8" needs, crashes on loops that keep whole sequences.
     quantizations = ("none", "float16", "dynamic")
+    python_model: Seq2Seq
 
-    def __init__(self, model: Any, length: int = LENGTH) -> None:
-        super().__init__()
+    def __init__(self, model: Seq2Seq, length: int = LENGTH) -> None:
         self.python_model = model
-        self.resources = [v.value for v in model.variables]
+        self.resources = variables_of(model)
         self.settings = model.settings
         self.length = min(length, self.settings["max_source_length"] + 1)
         self.target_length = min(length, self.settings["max_target_length"])
 
     def source(self, ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-        """Ids as the encoder reads them: under extension V the words turned around."""
+        """Ids as the encoder reads them: under extension V the words reversed."""
         if not self.settings["reverse_source"]:
             return ids
         places = tf.range(self.length)
-        turned = length[0] - 2 - places  # `<eos>` and padding stay
-        return tf.gather(ids, tf.where(turned >= 0, turned, places), axis=1)
+        reversed_places = length[0] - 2 - places  # `<eos>` and padding stay
+        order = tf.where(reversed_places >= 0, reversed_places, places)
+        return tf.gather(ids, order, axis=1)
 
-    def search(self, ids: tf.Tensor, length: tf.Tensor, beam: int) -> Signatures:
+    def search(self, ids: tf.Tensor, length: tf.Tensor, beam: int) -> Tensors:
         source = self.source(ids, length)
         found, scores = self.python_model.search_graph(
             source, beam, 1, self.settings["length_alpha"], self.target_length
         )
         return {"ids": found[:, 0], "score": scores[:, 0]}
 
-    def translate(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+    def translate(self, ids: tf.Tensor, length: tf.Tensor) -> Tensors:
         return self.search(ids, length, 1)
 
-    def translate_beam(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+    def translate_beam(self, ids: tf.Tensor, length: tf.Tensor) -> Tensors:
         return self.search(ids, length, BEAM)
 
-    def encode(self, ids: tf.Tensor, length: tf.Tensor) -> Signatures:
+    def encode(self, ids: tf.Tensor, length: tf.Tensor) -> Tensors:
         return prefixed(self.python_model.encode(self.source(ids, length)))
 
-    def decode_step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Signatures:
-        unnamed = {name.removeprefix("state_"): value for name, value in state.items()}
-        log_probs, new = self.python_model.step_graph(token_id, unnamed)
+    def decode_step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Tensors:
+        log_probs, new = self.python_model.step_graph(token_id, unprefixed(state))
         changed = {name: new[name] for name in self.python_model.state_names}
         return {**top_words(log_probs, first=EOS), **prefixed(changed)}
 
-    def score(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Signatures:
+    def score(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Tensors:
         first = self.python_model.encode(self.source(ids, length))
         changed = {name: first[name] for name in self.python_model.state_names}
         words = tf.reduce_sum(tf.cast(target_ids[0] != PAD, tf.int32))
 
-        def add(t: tf.Tensor, token: tf.Tensor, total: tf.Tensor, state: Any) -> tuple[Any, ...]:
+        def add(
+            t: tf.Tensor, token: tf.Tensor, total: tf.Tensor, state: Tensors
+        ) -> tuple[tf.Tensor | Tensors, ...]:
             log_probs, new = self.python_model.step_graph(token, {**first, **state})
             target = target_ids[:, t]
             kept = fixed({name: new[name] for name in state}, state)
@@ -90,13 +96,12 @@ class LiteTranslation(tf.Module):
         _, _, total, _ = tf.while_loop(lambda t, *_: t < words, add, start)
         return {"log_prob": total}
 
-    def align(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Signatures:
+    def align(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Tensors:
         inputs = tf.concat([tf.fill([1, 1], BOS), target_ids[:, :-1]], axis=1)
         attention = self.python_model.alignment_graph(self.source(ids, length), inputs)
         return {"attention": attention}
 
     def signatures(self) -> Signatures:
-        """Concrete functions by signature name."""
         source = (
             tf.TensorSpec([1, self.length], tf.int32, name="ids"),
             tf.TensorSpec([1], tf.int32, name="length"),
@@ -119,10 +124,7 @@ class LiteTranslation(tf.Module):
             traced[name] = function.get_concrete_function(*source, target)
         return traced
 
-    # --- what the exporter asks for -----------------------------------------------------------
-
     def description(self) -> dict[str, Any]:
-        """What a runtime must know."""
         return {
             "kind": "translation",
             "length": self.length,
@@ -130,16 +132,15 @@ class LiteTranslation(tf.Module):
             "reverse_source": bool(self.settings["reverse_source"]),
         }
 
-    def tokenizers(self) -> dict[str, Any]:
-        """By folder in the archive."""
+    def tokenizers(self) -> dict[str, Tokenizer]:
         model = self.python_model
         return {"source": model.source_tokenizer, "target": model.target_tokenizer}
 
-    def sentences(self, texts: Iterable[Any] | None) -> Pairs:
+    def sentences(self, texts: Iterable[Any] | None) -> list[SourceAndTarget]:
         """Source ids to compare on, of the texts or by chance, with those of a given target."""
         source, target = self.python_model.source_tokenizer, self.python_model.target_tokenizer
         if texts is None:
-            return [(ids, None) for ids in check.random_sentences(source.vocabulary_size)]
+            return [(ids, None) for ids in random_sentences(source.vocabulary_size)]
         return [
             (source.encode(text), None)
             if isinstance(text, str)
@@ -147,7 +148,7 @@ class LiteTranslation(tf.Module):
             for text in texts
         ]
 
-    def feeds(self, ids: list[int]) -> dict[str, np.ndarray]:
+    def feeds(self, ids: list[int]) -> Inputs:
         """Inputs of `translate` and `encode`."""
         return padded_row([*ids[: self.length - 1], EOS], self.length)
 
@@ -155,11 +156,6 @@ class LiteTranslation(tf.Module):
         """`target_ids` of `score` and `align`; a target too long for the buffer is cut."""
         return padded_row([*ids, EOS][: self.target_length], self.target_length)["ids"]
 
-    def compare(self, interpreter: Any, sentences: Pairs) -> check.Check:
+    def compare(self, interpreter: Interpreter, sentences: list[SourceAndTarget]) -> Check:
         """The file's translations, and its words one by one, against the model's."""
-        return check_translation.compare_translation(self, interpreter, sentences)
-
-
-def translation_module(model: Any) -> LiteTranslation:
-    """The signatures of a translation model."""
-    return LiteTranslation(model)
+        return compare_translation(self, interpreter, sentences)

@@ -12,9 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from export.tflite import softmax
 from export.tflite.convert import convert
-from export.tflite.exporter import lite_module
+from export.tflite.exporter import lite_module, traced
 from export.tflite.ops import operators
 from export.tools.page import markdown, write_table
 from zoo import models
@@ -85,9 +84,7 @@ def operators_of(name: str, quantize: str = "none") -> list[str]:
     lite = lite_module(architectures()[name]())
     if quantize not in lite.quantizations:
         return []
-    with softmax.ending(quantize):
-        functions = lite.signatures()
-    return operators(convert(lite.resources, functions, quantize))
+    return operators(convert(lite.resources, traced(lite, quantize), quantize))
 
 
 def row(name: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from export.tflite.exporter import loaded
+from export.tflite.exporter import new_interpreter
 from export.tflite.ops import operators, refuse_other_ops
 from export.tflite.slim import ALIGNMENT, SMALLEST_BIAS, slim
 from zoo.errors import ZooError
@@ -41,7 +41,7 @@ def content():
 
 
 def answers(content):
-    interpreter = loaded(content)
+    interpreter = new_interpreter(content)
     x = np.linspace(-1, 1, 8, dtype=np.float32)[None]
     names = interpreter.get_signature_list() or {"": None}
     return {name: interpreter.get_signature_runner(name or None)(x=x) for name in names}

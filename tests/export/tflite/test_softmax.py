@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from export.tflite import softmax
 from export.tflite.convert import convert
-from export.tflite.exporter import loaded
+from export.tflite.exporter import new_interpreter
 from export.tflite.ops import operators
 from export.tflite.softmax import BLOCK, FEWEST_FOR_BLOCKS, TOP, top_of_blocks, top_words
 from tests.helpers.models import language_model
@@ -54,7 +54,7 @@ def converted():
 
     spec = tf.TensorSpec([1, SIZE], tf.float32, name="logits")
     content = convert([], {"run": tf.function(run).get_concrete_function(spec)})
-    return content, loaded(content).get_signature_runner("run")
+    return content, new_interpreter(content).get_signature_runner("run")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,16 +77,19 @@ def test_the_slow_op_is_gone(converted):
 
 
 def test_models_are_as_before_after_tracing():
-    model = language_model("lstm_tied")
+    model, other = language_model("lstm_tied"), language_model("cifg_projected")
     method = type(model).log_softmax
-    with softmax.ending("int8"):
-        assert type(model).log_softmax is method
+    with softmax.device_softmax(model, "int8"):
+        assert "log_softmax" not in vars(model)
     with pytest.raises(ZooError):
-        trace_and_fail(model, method)
+        trace_and_fail(model, other, method)
     assert type(model).log_softmax is method
+    assert "log_softmax" not in vars(model)
 
 
-def trace_and_fail(model, method):
-    with softmax.ending("dynamic"):
-        assert type(model).log_softmax is not method
+def trace_and_fail(model, other, method):
+    with softmax.device_softmax(model, "dynamic"):
+        assert vars(model)["log_softmax"].func is softmax.device_log_softmax
+        assert "log_softmax" not in vars(other)
+        assert type(model).log_softmax is method
         raise ZooError("no such trace")

@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.device.models import NextWords
 from export.device.runtime import open_model
-from export.tflite.check import Tally, largest_difference, likeliest_ids
+from export.tflite.check import Tally, as_predictions, largest_difference
 from export.tflite.exporter import export_tflite, refuse_wrong
 from export.tflite.slim import slim
 from tests.helpers.models import TEXTS, language_model
@@ -94,7 +94,7 @@ def test_equal_weights_are_stored_once(exported):
     }
 
 
-def test_recall_counts_as_the_metric_does():
+def test_recall_of_offered_words():
     tally = Tally()
     for target, offered in [
         (9, [9, 5, 6]),
@@ -103,14 +103,30 @@ def test_recall_counts_as_the_metric_does():
         (EOS, [9]),
         (UNK, [UNK]),
     ]:
-        tally.add(target, offered)
+        tally.add(target, as_predictions(offered, vocabulary_size=12))
     assert tally.asked == 4
-    assert tally.hits == {1: 1, 3: 2}
-    assert likeliest_ids(np.array([0, 0, 0, 0, -3.0, -1, -2, -9])) == [5, 6, 4]
-    tied = np.repeat(np.float32([-1, -np.inf]), [8, 3_000])
-    assert likeliest_ids(tied) == [4, 5, 6]
-    assert likeliest_ids(np.full(3_000, -np.inf)) == [4, 5, 6]
+    assert {k: int(recall.hits) for k, recall in tally.recalls.items()} == {1: 1, 3: 2}
+    assert tally.values() == {"perplexity": 1.0, "recall@1": 0.25, "recall@3": 0.5}
     assert largest_difference([-np.inf, 1.0], [-np.inf, 1.5]) == 0.5
+
+
+def hits(predictions, targets):
+    tally = Tally()
+    for target in targets:
+        tally.add(target, np.asarray(predictions, np.float32))
+    tally.count()
+    return int(tally.recalls[3].hits)
+
+
+def test_recall_of_a_distribution():
+    """The likeliest three are offered, equal ones in the vocabulary's order."""
+    assert hits([0, 0, 0, 0, -3.0, -1, -2, -9], [5, 6, 4]) == 3
+    assert hits([0, 0, 0, 0, -3.0, -1, -2, -9], [7]) == 0
+    tied = np.repeat(np.float32([-1, -np.inf]), [8, 3_000])
+    assert hits(tied, [4, 5, 6]) == 3
+    assert hits(tied, [7, 8, 3_000]) == 0
+    assert hits(np.full(3_000, -np.inf), [4, 5, 6]) == 3
+    assert hits(np.full(3_000, -np.inf), [7, 2_999]) == 0
 
 
 @pytest.mark.parametrize(
