@@ -21,6 +21,7 @@ from zoo.models.language_model import LanguageModel, State, batches, checked_tex
 from zoo.models.ngram import NGramLanguageModel, loops_in_python
 from zoo.text import BOS, EOS, load_tokenizer
 from zoo.text.padding import pad
+from zoo.types import Tensor
 
 FOLDER = "models"
 
@@ -93,7 +94,7 @@ class InterpolatedLanguageModel(LanguageModel):
             parts.append(np.stack([value[counted] for value in values]))
         return np.concatenate(parts, axis=1).astype(np.float64)
 
-    def _mixed(self, log_probs: Sequence[Any]) -> np.ndarray:
+    def _mixed(self, log_probs: Sequence[Tensor]) -> np.ndarray:
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         total: np.ndarray | None = None
@@ -105,21 +106,21 @@ class InterpolatedLanguageModel(LanguageModel):
     def initial_state(self, batch_size: int) -> State:
         return named_by_part([model.initial_state(batch_size) for model in self.models])
 
-    def step(self, token_ids: Any, state: State) -> tuple[np.ndarray, State]:
+    def step(self, token_ids: Tensor, state: State) -> tuple[np.ndarray, State]:
         steps = [
             model.step(token_ids, names_of_part(state, i)) for i, model in enumerate(self.models)
         ]
         return self._mixed([values for values, _ in steps]), named_by_part([s for _, s in steps])
 
-    def token_log_probs(self, inputs: Any, targets: Any) -> np.ndarray:
+    def token_log_probs(self, inputs: Tensor, targets: Tensor) -> np.ndarray:
         return self._mixed([model.token_log_probs(inputs, targets) for model in self.models])
 
-    def consume(self, ids: Any, lengths: Any) -> State:
+    def consume(self, ids: Tensor, lengths: Tensor) -> State:
         return named_by_part([model.consume(ids, lengths) for model in self.models])
 
     def continued(
         self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
-    ) -> Any:
+    ) -> Tensor:
         with loops_in_python():
             return super().continued(state, first_ids, sampler, max_words, seed)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -30,20 +30,15 @@ from zoo.models.language_model import (
 )
 from zoo.ngrams import corpus, estimation, query, read_arpa, write_arpa
 from zoo.ngrams.counts import NGramCounts, checked_order
-from zoo.ngrams.sentences import (
-    SentenceScorer,
-    contexts_of,
-    sentence_log_probs,
-    unseen_event,
-)
+from zoo.ngrams.sentences import SentenceScorer, contexts_of, describe_unseen, sentence_log_probs
 from zoo.ngrams.tables import NGramTables
 from zoo.ngrams.top import TopWords
 from zoo.text import EOS, PAD, load_tokenizer
 from zoo.text.tokenizer import Tokenizer
 from zoo.text.word import WordTokenizer
+from zoo.types import Tensor
 
 LOGGER = logging.getLogger(__name__)
-SPLITS = ("words", "whitespace")
 UNSMOOTHED = "smoothing='kneser_ney' (or add_k, stupid_backoff) gives unseen words a share"
 
 
@@ -134,19 +129,9 @@ class NGramLanguageModel(LanguageModel):
             True
         """
         checked_order(order)
-        if isinstance(tokenizer, str):
-            if tokenizer not in SPLITS:
-                raise ZooError(f"tokenizer={tokenizer!r}: use 'words', 'whitespace' or a tokenizer")
-            folded = tokenizer == "words" if lowercase is None else lowercase
-            tokenizer, ids = corpus.learn_vocabulary(
-                sentences, folded, tokenizer, vocabulary_size, min_count
-            )
-        elif lowercase is not None or vocabulary_size is not None or min_count != 1:
-            raise ZooError("lowercase, vocabulary_size and min_count belong to the tokenizer given")
-        else:
-            ids = corpus.encode_corpus(tokenizer, sentences)
-        counts = NGramCounts.from_ids(ids, tokenizer.vocabulary_size, order)
-        return cls.from_counts(counts, tokenizer, smoothing, **options)
+        words, ids = corpus.read_corpus(sentences, tokenizer, lowercase, vocabulary_size, min_count)
+        counts = NGramCounts.from_ids(ids, words.vocabulary_size, order)
+        return cls.from_counts(counts, words, smoothing, **options)
 
     @classmethod
     def from_counts(
@@ -179,7 +164,7 @@ class NGramLanguageModel(LanguageModel):
     def initial_state(self, batch_size: int) -> State:
         return {"context": np.full((batch_size, self.order - 1), PAD, np.int32)}
 
-    def step(self, token_ids: Any, state: State) -> tuple[np.ndarray, State]:
+    def step(self, token_ids: Tensor, state: State) -> tuple[np.ndarray, State]:
         context = self._moved(np.asarray(state["context"]), np.asarray(token_ids))
         return self._distribution(context), {"context": context}
 
@@ -193,10 +178,10 @@ class NGramLanguageModel(LanguageModel):
             values -= np.log(np.exp(values, dtype=np.float64).sum(axis=1, keepdims=True))
         return values.astype(np.float32)
 
-    def token_log_probs(self, inputs: Any, targets: Any) -> np.ndarray:
+    def token_log_probs(self, inputs: Tensor, targets: Tensor) -> np.ndarray:
         return query.target_log_probs(self.tables, np.asarray(inputs), np.asarray(targets))
 
-    def consume(self, ids: Any, lengths: Any) -> State:
+    def consume(self, ids: Tensor, lengths: Tensor) -> State:
         ids, lengths = np.asarray(ids), np.asarray(lengths)
         width = self.order - 1
         padded = np.pad(ids, ((0, 0), (width, 0)), constant_values=PAD)
@@ -215,27 +200,20 @@ class NGramLanguageModel(LanguageModel):
             return []
         log_probs, tokens, unknown = self.scorer(texts)
         if np.isneginf(log_probs).any():
-            self._warn_of_zeros(texts, log_probs)
+            self._warn_of_zeros(texts, np.isneginf(log_probs))
         rows = zip(log_probs.tolist(), tokens.tolist(), unknown.tolist(), strict=True)
         return list(map(partial(tuple.__new__, Score), rows))  # `Score._make`, without its steps
+
+    def _warn_of_zeros(self, texts: Sequence[str], zero: np.ndarray) -> None:
+        first = texts[int(zero.argmax())]
+        event = describe_unseen(self.tables, self.tokenizer, first)
+        message = "%d of %d sentences have probability 0: the corpus never has %s; %s"
+        LOGGER.warning(message, zero.sum(), len(zero), event, UNSMOOTHED)
 
     @cached_property
     def scorer(self) -> SentenceScorer:
         """Scores sentences in bulk; `scorer.make_index()` prepares for very many."""
         return SentenceScorer(self.tables, self.tokenizer)
-
-    def _warn_of_zeros(self, texts: Sequence[str], log_probs: np.ndarray) -> None:
-        ids = corpus.encode_corpus(self.tokenizer, [texts[int(np.isneginf(log_probs).argmax())]])
-        context, word = unseen_event(self.tables, ids)
-        names = self.tokenizer.vocabulary
-        LOGGER.warning(
-            "%d of %d sentences have probability 0: the corpus never has %r after %r; %s",
-            np.isneginf(log_probs).sum(),
-            len(log_probs),
-            names[word],
-            " ".join(names[i] for i in context),
-            UNSMOOTHED,
-        )
 
     def next_words(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
         """The k likeliest next words of each text, with their probabilities.
@@ -257,15 +235,11 @@ class NGramLanguageModel(LanguageModel):
         if not self.is_normalised:
             rows = self._distribution(context)
             found = [(ids, row[ids]) for (ids, _), row in zip(found, rows, strict=True)]
-        vocabulary = self.tokenizer.vocabulary
-        return [
-            [
-                (vocabulary[i], p)
-                for i, p in zip(ids.tolist(), np.exp(logs).tolist(), strict=True)
-                if p
-            ]
-            for ids, logs in found
-        ]
+        return [self._named(ids, np.exp(logs)) for ids, logs in found]
+
+    def _named(self, ids: np.ndarray, probs: np.ndarray) -> list[tuple[str, float]]:
+        pairs = zip(ids.tolist(), probs.tolist(), strict=True)
+        return [(self.tokenizer.vocabulary[i], p) for i, p in pairs if p]
 
     def top_words(self, context: np.ndarray, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Ids and log-probabilities of the k likeliest words after contexts [batch, order - 1]."""
@@ -275,7 +249,7 @@ class NGramLanguageModel(LanguageModel):
 
     def continued(
         self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
-    ) -> Any:
+    ) -> Tensor:
         if np.isneginf(self.step(first_ids, state)[0]).all(axis=1).any():
             raise ZooError(f"the prompt's last words were never seen: {UNSMOOTHED}")
         with loops_in_python():
@@ -314,7 +288,7 @@ class NGramLanguageModel(LanguageModel):
         )
 
 
-def loops_in_python() -> Any:
+def loops_in_python() -> AbstractContextManager[None]:
     """Loops in Python, where a backend would otherwise trace `step`, which is NumPy."""
     import keras
 

@@ -5,7 +5,9 @@
     estimation  counts -> tables: maximum likelihood, add-k, stupid backoff, Kneser-Ney
     tables      contexts and followers in flat sorted arrays, memory-mapped from disk
     query, top  batched look-ups: scores, whole distributions, the likeliest words
-    arpa_*      the text format of KenLM and SRILM
+    sentences   much text at a time, on all processors
+    index/      hash tables for words and n-grams, where much text is read
+    arpa/       the text format of KenLM and SRILM
 
 `zoo.models.NGramLanguageModel` puts them behind the interface of every language model.
 """

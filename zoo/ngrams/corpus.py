@@ -14,6 +14,7 @@ from zoo.ngrams.index.whitespace import END, WhitespaceIds
 from zoo.text import EOS, UNK, Tokenizer, WordTokenizer
 from zoo.text.segmentation import fold
 from zoo.text.vocabulary import CONTROL_TOKENS
+from zoo.text.word import SPLITS
 
 CHUNK = 1_000  # sentences cut at a time: few enough for their words to stay in the cache
 MANY = 100  # sentences from which on arrays pay
@@ -62,6 +63,24 @@ class KnownIds(dict[str, int]):
 
     def __missing__(self, word: str) -> int:
         return UNK
+
+
+def read_corpus(
+    sentences: Iterable[str],
+    tokenizer: str | Tokenizer,
+    lowercase: bool | None,
+    vocabulary_size: int | None,
+    min_count: int,
+) -> tuple[Tokenizer, np.ndarray]:
+    """The tokenizer of `NGramLanguageModel.train`'s arguments, and the corpus in its ids."""
+    if isinstance(tokenizer, str):
+        if tokenizer not in SPLITS:
+            raise ZooError(f"tokenizer={tokenizer!r}: use 'words', 'whitespace' or a tokenizer")
+        folded = tokenizer == "words" if lowercase is None else lowercase
+        return learn_vocabulary(sentences, folded, tokenizer, vocabulary_size, min_count)
+    if lowercase is not None or vocabulary_size is not None or min_count != 1:
+        raise ZooError("lowercase, vocabulary_size and min_count belong to the tokenizer given")
+    return tokenizer, encode_corpus(tokenizer, sentences)
 
 
 def learn_vocabulary(

@@ -16,14 +16,14 @@ Kneser-Ney          p = (a - D(a)) / sum a + b(c) p(lower), b = sum D(a) / sum a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.ngrams.counts import NGramCounts
+from zoo.ngrams.counts import Level, NGramCounts
 from zoo.ngrams.discounts import discounts_of, taken_off
 from zoo.ngrams.tables import NGramTables, TableLevel, level_arrays
 from zoo.text import BOS, EOS, PAD, UNK
@@ -53,7 +53,11 @@ def estimate(
         raise ZooError(f"{smoothing} has no option {unknown[0]!r}: it has {known}")
     if smoothing == "kneser_ney":
         return kneser_ney(counts, **options)
-    make: Any = {"mle": mle, "add_k": add_k, "stupid_backoff": stupid_backoff}[smoothing]
+    make: Callable[..., NGramTables] = {
+        "mle": mle,
+        "add_k": add_k,
+        "stupid_backoff": stupid_backoff,
+    }[smoothing]
     return make(counts, **options), np.zeros((0, 3))
 
 
@@ -136,19 +140,25 @@ def kneser_ney(
     unigrams, rest = _unigrams(counts, adjusted[0], discounts[0])
     estimates = [rest]
     for k in range(1, counts.order):
-        level, a = counts.levels[k], adjusted[k]
-        kept = level.counts > thresholds[k]
-        off = taken_off(a, discounts[k])
-        left = np.where(kept, off, a)  # what is pruned goes to the shorter context as a whole
-        contexts = len(counts.levels[k - 1])
-        total = np.bincount(level.parent, a, contexts)
-        weight = np.bincount(level.parent, left, contexts)
-        weight = np.divide(weight, total, out=np.ones(contexts), where=total > 0)
-        lower = estimates[-1]
-        lower.backoff = weight
-        prob = (a - off) / total[level.parent] + weight[level.parent] * lower.prob[level.suffix]
-        estimates.append(Estimate(prob, np.ones(len(level)), kept))
+        kept = counts.levels[k].counts > thresholds[k]
+        estimates.append(
+            _interpolated(counts.levels[k], adjusted[k], discounts[k], kept, estimates[-1])
+        )
     return tables_of(counts, unigrams, estimates), discounts
+
+
+def _interpolated(
+    level: Level, a: np.ndarray, discounts: np.ndarray, kept: np.ndarray, lower: Estimate
+) -> Estimate:
+    """p = (a - D(a)) / sum a + b(c) p(lower); sets the lower order's context weights b(c)."""
+    off = taken_off(a, discounts)
+    left = np.where(kept, off, a)  # what is pruned goes to the shorter context as a whole
+    contexts = len(lower.prob)
+    total = np.bincount(level.parent, a, contexts)
+    weight = np.bincount(level.parent, left, contexts)
+    lower.backoff = np.divide(weight, total, out=np.ones(contexts), where=total > 0)
+    share = lower.backoff[level.parent] * lower.prob[level.suffix]
+    return Estimate((a - off) / total[level.parent] + share, np.ones(len(level)), kept)
 
 
 def _unigrams(
@@ -210,8 +220,8 @@ def mle(counts: NGramCounts) -> NGramTables:
 def _relative_frequencies(counts: NGramCounts, k: float) -> NGramTables:
     """(count + k) / (total + k |V|) in the longest context, uniform (k) or 0 elsewhere.
 
-    Shorter contexts than the full length say nothing, unless they start with `<bos>`: their
-    entries hold what an unseen full context gives.
+    Shorter contexts than the full length have no estimate of their own, unless they start with
+    `<bos>`: their entries hold what an unseen full context gives.
     """
     shares = shares_of_uniform(counts)
     size = np.count_nonzero(shares)
@@ -229,8 +239,8 @@ def _relative_frequencies(counts: NGramCounts, k: float) -> NGramTables:
             )
         )
         if place and k:
-            says = np.bincount(level.parent, full, len(total)) > 0
-            estimates[place - 1].backoff = np.where(says, k * size / (total + k * size), 1.0)
+            has_entry = np.bincount(level.parent, full, len(total)) > 0
+            estimates[place - 1].backoff = np.where(has_entry, k * size / (total + k * size), 1.0)
     unigrams = unseen
     if counts.order == 1:
         unigrams = (shares > 0) * k / (_context_totals(counts, 0)[0] + k * size)

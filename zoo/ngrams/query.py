@@ -26,7 +26,7 @@ class Found(NamedTuple):
     Attributes:
         hit: which of those looked for, rising; the rest has the same length.
         places: indices in level k + 1; int64.
-        log_probs, backoffs: what that level says; `backoffs` is of no use in the highest level.
+        log_probs, backoffs: of that level's entries; `backoffs` has no meaning in the highest.
     """
 
     hit: np.ndarray
@@ -69,7 +69,7 @@ def find(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray) -
 
 
 def search(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray) -> Found:
-    """`find`, with what level k + 1 says of each."""
+    """`find`, with the log-probability and backoff of each."""
     above = tables.levels[k]
     places = find(tables, k, contexts, words)
     hit = np.flatnonzero(places != above.missing)

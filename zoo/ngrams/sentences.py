@@ -96,6 +96,13 @@ def contexts_of(ids: np.ndarray, order: int) -> np.ndarray:
     return np.where(columns < 0, PAD, words).astype(np.int32)
 
 
+def describe_unseen(tables: NGramTables, tokenizer: Tokenizer, sentence: str) -> str:
+    """The first word of probability 0 in a sentence, and the words before it."""
+    context, word = unseen_event(tables, Encoder(tokenizer)([sentence]))
+    names = tokenizer.vocabulary
+    return f"{names[word]!r} after {' '.join(names[i] for i in context)!r}"
+
+
 def unseen_event(tables: NGramTables, ids: np.ndarray) -> tuple[list[int], int]:
     """The context and the word of the first event of probability 0 in a sentence."""
     stream = stream_of(ids)

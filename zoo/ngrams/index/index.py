@@ -2,8 +2,8 @@
 
 The tables alone answer every question, so the index is made in memory when it pays (`PAYS_AFTER`)
 and is never saved. A slot holds an n-gram's key, context and last word in one number, with its
-place in the level, and beside it what the tables say of it, so that a look-up reads one place in
-memory. Which slot an n-gram has is known at once (see `zoo.ngrams.index.perfect_hash`).
+place in the level, and beside it its log-probability and backoff, so that a look-up reads one place
+in memory. Which slot an n-gram has is known at once (see `zoo.ngrams.index.perfect_hash`).
 """
 
 from __future__ import annotations
