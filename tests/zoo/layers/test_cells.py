@@ -28,6 +28,13 @@ def test_unknown_cell_is_named():
         make_recurrent("elman", 4)
 
 
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_an_output_size_is_had_by_projection_or_by_units(cell):
+    layer = make_recurrent(cell, 6, output_size=4, return_sequences=True)
+    assert layer(helper.inputs("float32")).shape[-1] == layer.output_size == 4
+    assert layer.units == (6 if layer.projection() is not None else 4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [({"units": 0}, "units"), ({"units": 2, "dropout": 1.5}, "dropout must be")],
