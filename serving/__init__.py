@@ -13,6 +13,9 @@ Its rooms, lowest first; none imports from one below it in this list:
     engine              every request, whichever way it came
     batching            Predict requests that share a run of the model
     grpc_api, rest      the two interfaces
+    defaults            what is served when no model is named
     server              all of it put together, started and stopped
-    defaults, client, quickstart, __main__    what is served without a model, and the commands
+    client              asks a server in words
+    quickstart          `make serve`
+    __main__            `python -m serving`
 """

@@ -14,11 +14,12 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from serving.errors import HTTP_STATUS, Code, ServingError
 
 if TYPE_CHECKING:
+    import grpc
     import numpy as np
 
     from zoo.models.language_model import Score
@@ -44,7 +45,12 @@ class Client:
         Client.rest("http://127.0.0.1:8501").score(["the cat is small"])
     """
 
-    def __init__(self, address: str, timeout: float = 30.0, credentials: Any = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        timeout: float = 30.0,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
         self._transport: _Transport = _Grpc(address, timeout, credentials)
 
     @classmethod
@@ -104,16 +110,16 @@ class Client:
         self.close()
 
 
-class _Transport:
-    def predict(self, model: str, signature: str, texts: list[str]) -> dict[str, Any]:
-        raise TypeError("a transport must define predict")
+class _Transport(Protocol):
+    def predict(self, model: str, signature: str, texts: list[str]) -> dict[str, Any]: ...
 
-    def close(self) -> None:
-        """Nothing to close."""
+    def close(self) -> None: ...
 
 
-class _Grpc(_Transport):
-    def __init__(self, address: str, timeout: float, credentials: Any) -> None:
+class _Grpc:
+    def __init__(
+        self, address: str, timeout: float, credentials: grpc.ChannelCredentials | None
+    ) -> None:
         import grpc
         from tensorflow_serving.apis import prediction_service_pb2_grpc
 
@@ -158,7 +164,7 @@ def _texts(value: Any) -> Any:
     return value.decode("utf-8", "replace")
 
 
-class _Rest(_Transport):
+class _Rest:
     def __init__(self, url: str, timeout: float) -> None:
         self._url, self._timeout = url, timeout
         # A proxy named in the environment is not meant for a model server.
@@ -175,6 +181,9 @@ class _Rest(_Transport):
         except (urllib.error.URLError, TimeoutError) as error:
             reason = getattr(error, "reason", error)
             raise ServingError(Code.UNAVAILABLE, f"{self._url}: {reason}") from None
+
+    def close(self) -> None:
+        """Each request has a connection of its own."""
 
 
 def _http_error(error: urllib.error.HTTPError) -> ServingError:

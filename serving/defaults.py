@@ -9,35 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import shutil
-import tempfile
 from pathlib import Path
-from typing import Any
 
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.config.files import PLATFORM, read_text_proto
 from serving.errors import failed_precondition
+from zoo.io import cache_folder, replaced_directory
 
 log = logging.getLogger("serving.defaults")
 CONFIG_FOLDER = Path(__file__).parent / "config"
 MODELS_CONFIG = CONFIG_FOLDER / "models.config"
 BATCHING_CONFIG = CONFIG_FOLDER / "batching.config"
-CACHE_VARIABLE = "ZOO_CACHE"
-
-
-def cache_folder() -> Path:
-    """Where exports are kept: $ZOO_CACHE, else the user's cache folder, else a temporary one."""
-    if os.environ.get(CACHE_VARIABLE):
-        return Path(os.environ[CACHE_VARIABLE])
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(base) / "recurrent-zoo"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return Path(tempfile.gettempdir()) / f"recurrent-zoo-{os.getuid()}"
-    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir()) / folder.name
 
 
 def fingerprint(preset: Path) -> str:
@@ -62,18 +45,12 @@ def exported(name: str, preset: Path) -> Path:
     from export.saved_model.exporter import export_saved_model
 
     log.info("exporting %s to %s", name, base)
-    base.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=base.parent))
-    try:
-        export_saved_model(zoo.load(name), temporary / "export")
-        shutil.rmtree(base, ignore_errors=True)
-        os.replace(temporary / "export", base)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with replaced_directory(base) as temporary:
+        export_saved_model(zoo.load(name), temporary)
     return base
 
 
-def shipped_config() -> Any:
+def shipped_config() -> model_server_config_pb2.ModelServerConfig:
     """A ModelServerConfig of the shipped presets, each exported.
 
     Raises:

@@ -11,21 +11,25 @@ from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
+    input_pb2,
+    model_management_pb2,
     model_pb2,
+    predict_pb2,
     regression_pb2,
 )
 
-from serving.errors import ServingError, from_exception, invalid_argument, not_found
+from serving.errors import ServingError, from_exception, invalid_argument
 from serving.inference import predict as inference
 from serving.inference import tf_examples
+from serving.lifecycle import describe
 from serving.lifecycle.core import ServerCore
+from serving.lifecycle.describe import named_version
 from serving.lifecycle.version import ModelVersion
 from serving.models.servable import Servable
 from serving.monitoring.metrics import Metrics
 from serving.monitoring.request_log import Record, RequestLog
 
 T = TypeVar("T")
-SIGNATURE_FIELD = "signature_def"
 MICRO = 1_000_000
 
 
@@ -102,9 +106,7 @@ class Engine:
 
     # Inference --------------------------------------------------------------------------------
 
-    def on_model(
-        self, call: Call, spec: model_pb2.ModelSpec, work: Callable[[Servable], Any]
-    ) -> Any:
+    def on_model(self, call: Call, spec: model_pb2.ModelSpec, work: Callable[[Servable], T]) -> T:
         """Run `work` on the version that a ModelSpec names; counted, timed and logged.
 
         Raises:
@@ -120,12 +122,12 @@ class Engine:
 
     def acquire(self, spec: model_pb2.ModelSpec) -> ModelVersion:
         """The version that a ModelSpec names, kept loaded until its `release` is called."""
-        return self.core.manager.acquire(*_named_version(spec))
+        return self.core.manager.acquire(*named_version(spec))
 
     def batches(self, spec: model_pb2.ModelSpec) -> bool:
         """Whether the version that a ModelSpec names batches its requests; False without one."""
         try:
-            servable = self.core.manager.find(*_named_version(spec)).servable
+            servable = self.core.manager.find(*named_version(spec)).servable
         except ServingError:
             return False
         return servable is not None and servable.batches
@@ -147,7 +149,7 @@ class Engine:
             if self.log.write(record):
                 self.metrics.log_count.add(name, status)
 
-    def predict(self, request: Any, call: Call) -> bytes:
+    def predict(self, request: predict_pb2.PredictRequest, call: Call) -> bytes:
         """A serialized PredictResponse."""
         if not request.HasField("model_spec"):
             raise invalid_argument("Missing ModelSpec")
@@ -163,18 +165,28 @@ class Engine:
 
         return self.on_model(call, request.model_spec, work)
 
-    def classify(self, request: Any, call: Call) -> Any:
+    def classify(
+        self, request: classification_pb2.ClassificationRequest, call: Call
+    ) -> classification_pb2.ClassificationResponse:
         """A ClassificationResponse."""
         answer = classification_pb2.ClassificationResponse()
         return self._on_examples(request, call, tf_examples.classify, answer)
 
-    def regress(self, request: Any, call: Call) -> Any:
+    def regress(
+        self, request: regression_pb2.RegressionRequest, call: Call
+    ) -> regression_pb2.RegressionResponse:
         """A RegressionResponse."""
         return self._on_examples(
             request, call, tf_examples.regress, regression_pb2.RegressionResponse()
         )
 
-    def _on_examples(self, request: Any, call: Call, method: Any, response: Any) -> Any:
+    def _on_examples(
+        self,
+        request: classification_pb2.ClassificationRequest | regression_pb2.RegressionRequest,
+        call: Call,
+        method: Callable[..., Any],
+        response: Any,
+    ) -> Any:
         if not request.HasField("model_spec"):
             raise invalid_argument("Missing ModelSpec")
         spec = request.model_spec
@@ -188,12 +200,14 @@ class Engine:
 
         return self.on_model(call, spec, work)
 
-    def multi_inference(self, request: Any, call: Call) -> Any:
+    def multi_inference(
+        self, request: inference_pb2.MultiInferenceRequest, call: Call
+    ) -> inference_pb2.MultiInferenceResponse:
         """A MultiInferenceResponse; the first task's model serves all."""
         tasks = request.tasks
         spec = tasks[0].model_spec if tasks else inference_pb2.InferenceTask().model_spec
 
-        def work(servable: Servable) -> Any:
+        def work(servable: Servable) -> inference_pb2.MultiInferenceResponse:
             answer = tf_examples.multi_inference(
                 servable, request, call.deadline, self.check_methods
             )
@@ -202,7 +216,7 @@ class Engine:
 
         return self.on_model(call, spec, work)
 
-    def _count_examples(self, name: str, request_input: Any) -> None:
+    def _count_examples(self, name: str, request_input: input_pb2.Input) -> None:
         kind = request_input.WhichOneof("kind")
         count = len(getattr(request_input, kind).examples) if kind else 0
         self.metrics.example_counts.observe(count, name)
@@ -210,47 +224,21 @@ class Engine:
 
     # Facts about models -----------------------------------------------------------------------
 
-    def metadata(self, request: Any) -> Any:
+    def metadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """A GetModelMetadataResponse with the signatures of a version."""
-        if not request.HasField("model_spec"):
-            raise invalid_argument("Missing ModelSpec")
-        if not request.metadata_field:
-            raise invalid_argument(
-                "GetModelMetadataRequest must specify at least one metadata_field"
-            )
-        for name in request.metadata_field:
-            if name != SIGNATURE_FIELD:
-                raise invalid_argument(f"Metadata field {name} is not supported")
-        spec = request.model_spec
-        response = get_model_metadata_pb2.GetModelMetadataResponse()
-        version = self.acquire(spec)
-        try:
-            response.model_spec.name = version.name
-            response.model_spec.version.value = version.version
-            response.metadata[SIGNATURE_FIELD].Pack(signature_map(version.loaded))
-        finally:
-            version.release()
-        return response
+        return describe.metadata(self.core.manager, request)
 
-    def status(self, request: Any) -> Any:
+    def status(
+        self, request: get_model_status_pb2.GetModelStatusRequest
+    ) -> get_model_status_pb2.GetModelStatusResponse:
         """A GetModelStatusResponse: every version of a model, or the one asked for."""
-        if not request.HasField("model_spec"):
-            raise invalid_argument("Missing ModelSpec")
-        spec = request.model_spec
-        entries = self.core.manager.status(spec.name)
-        if spec.WhichOneof("version_choice") == "version":
-            version = spec.version.value
-            entries = [entry for entry in entries if entry.version == version]
-            if not entries:
-                raise not_found(f"Could not find version {version} of model {spec.name}")
-        if not entries:
-            raise not_found(f"Could not find any versions of model {spec.name}")
-        response = get_model_status_pb2.GetModelStatusResponse()
-        for entry in entries:
-            _add_status(response, entry)
-        return response
+        return describe.status(self.core.manager, request)
 
-    def reload(self, request: Any, deadline: float | None) -> dict[str, int]:
+    def reload(
+        self, request: model_management_pb2.ReloadConfigRequest, deadline: float | None
+    ) -> dict[str, int]:
         """Apply a ReloadConfigRequest; returns how much the metrics it names grew."""
         before = {name: self.metrics.value(name) for name in request.metric_names}
         if request.config.WhichOneof("config") == "custom_model_config":
@@ -260,30 +248,3 @@ class Engine:
             )
         self.core.reload(request.config, deadline)
         return {name: self.metrics.value(name) - value for name, value in before.items()}
-
-
-def _named_version(spec: model_pb2.ModelSpec) -> tuple[str, int | None, str | None]:
-    """Name, version and label of a ModelSpec."""
-    if not spec.name:
-        raise invalid_argument("ModelSpec has no name specified.")
-    choice = spec.WhichOneof("version_choice")
-    version = spec.version.value if choice == "version" else None
-    return spec.name, version, spec.version_label if choice == "version_label" else None
-
-
-def signature_map(servable: Servable | None) -> Any:
-    """A version's SignatureDefs by key."""
-    table = get_model_metadata_pb2.SignatureDefMap()
-    for key, signature in (servable.signatures if servable is not None else {}).items():
-        table.signature_def[key].CopyFrom(signature.definition)
-    return table
-
-
-def _add_status(response: Any, version: ModelVersion) -> None:
-    status = response.model_version_status.add(version=version.version, state=int(version.state))
-    # LOADING shows no error while a failed load is being tried again.
-    if version.error is not None and version.state.name == "END":
-        status.status.error_code = int(version.error.code)
-        status.status.error_message = version.error.message
-    else:
-        status.status.SetInParent()

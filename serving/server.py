@@ -10,10 +10,20 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from serving.errors import from_exception, invalid_argument
 from serving.options import CPUS, Flags, parse_or_usage
+from serving.session.startup import import_tensorflow
+
+if TYPE_CHECKING:
+    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+    from serving.grpc_api.server import GrpcServer
+    from serving.models.servable import Servable
+    from serving.rest.app import RestServer
 
 FAILED = 255
 LOG_FORMAT = "%(asctime)s.%(msecs)03d: %(levelname).1s %(name)s] %(message)s"
@@ -31,6 +41,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     flags = parse_or_usage(sys.argv[1:] if argv is None else argv)
     if flags is None:
         return FAILED
+    import_tensorflow()
     if flags.version:
         return _print_version()
     _set_up_logging()
@@ -69,7 +80,7 @@ def with_defaults(flags: Flags) -> Flags:
     named = flags.model_config_file or flags.model_base_path
     if named or "rest_api_port" in flags.given:
         return flags
-    return Flags({**flags.values, "rest_api_port": DEFAULT_REST_PORT}, flags.given)
+    return replace(flags, rest_api_port=DEFAULT_REST_PORT)
 
 
 def check_flags(flags: Flags) -> None:
@@ -94,7 +105,7 @@ class ModelServer:
 
     Example::
 
-        server = ModelServer(flags.parse(["--port=8500", "--model_base_path=/models/m"]))
+        server = ModelServer(options.parse(["--port=8500", "--model_base_path=/models/m"]))
         server.start()
         ...
         server.stop()
@@ -105,8 +116,8 @@ class ModelServer:
         check_flags(flags)
         self.flags = flags
         self._stopping = threading.Event()
-        self._grpc: Any = None
-        self._rest: Any = None
+        self._grpc: GrpcServer | None = None
+        self._rest: RestServer | None = None
         self._build()
 
     def _build(self) -> None:
@@ -122,7 +133,7 @@ class ModelServer:
         options = loader.load_options(flags, config.batching_parameters(flags))
         self.metrics = metrics.Metrics()
 
-        def load(name: str, version: int, path: str) -> Any:
+        def load(name: str, version: int, path: str) -> Servable:
             servable = loader.load(name, version, path, options)
             if flags.enable_model_warmup:
                 iterations = flags.num_request_iterations_for_warmup
@@ -169,7 +180,7 @@ class ModelServer:
             ServingError: what kept the server from starting.
         """
         log = logging.getLogger("serving.server")
-        for name in self.flags.inert():
+        for name in self.flags.without_effect():
             log.warning("--%s has no meaning here and is ignored", name)
         self.core.start(self._config(), self.flags.partial_start)
         if self._grpc is not None:
@@ -179,7 +190,7 @@ class ModelServer:
             log.info("Exporting HTTP/REST API at:%s ...", self._rest.start())
             log.info("Entering the event loop ...")
 
-    def _config(self) -> Any:
+    def _config(self) -> ModelServerConfig:
         from serving import defaults
         from serving.config import files as config
 
@@ -194,7 +205,7 @@ class ModelServer:
         while not self._stopping.wait(3600):
             pass
 
-    def _on_signal(self, number: int, frame: Any) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._stopping.is_set():
             os._exit(128 + number)
         self._stopping.set()

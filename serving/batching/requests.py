@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from tensorflow_serving.apis import model_pb2
 
 from serving.codec import tensors
+from serving.codec.tensors import Fetched
 from serving.engine import Call, Engine, ServableHandle
 from serving.errors import Code, ServingError, deadline_exceeded, from_exception
 from serving.models.servable import Servable
@@ -76,7 +77,7 @@ class PendingPredict(ABC):
         """What the request asks for."""
 
     @abstractmethod
-    def write(self, servable: Servable, inputs: Inputs, values: Sequence[Any]) -> bytes:
+    def write(self, servable: Servable, inputs: Inputs, values: Sequence[Fetched]) -> bytes:
         """The serialized answer with the values of the outputs."""
 
     @property
@@ -97,7 +98,7 @@ class PendingPredict(ABC):
         fetches = signature.fetches(self._inputs.outputs)
         self.key = BatchKey(signature.feeds, fetches, inner_shapes(self.arrays))
 
-    def succeed(self, values: Sequence[Any]) -> None:
+    def succeed(self, values: Sequence[Fetched]) -> None:
         """End with an answer."""
         self.answer = self.write(self._handle.servable, self._inputs, values)
         self._handle.succeeded()
@@ -141,7 +142,7 @@ def _still_wanted(batch: Sequence[PendingPredict]) -> list[PendingPredict]:
     return wanted
 
 
-def _run_together(batch: list[PendingPredict], alone: bool) -> list[list[Any]]:
+def _run_together(batch: list[PendingPredict], alone: bool) -> Sequence[Sequence[Fetched]]:
     """The values of each request from one run."""
     first = batch[0]
     run, (feeds, fetches, _) = first.runner.run_batch, first.key
@@ -162,7 +163,7 @@ def _last_deadline(batch: list[PendingPredict]) -> float | None:
     return latest
 
 
-def _split(values: list[np.ndarray], sizes: list[int]) -> list[list[Any]]:
+def _split(values: list[np.ndarray], sizes: list[int]) -> Sequence[Sequence[Fetched]]:
     """Everybody's rows of every value."""
     parts, start = [], 0
     for size in sizes:
@@ -171,7 +172,7 @@ def _split(values: list[np.ndarray], sizes: list[int]) -> list[list[Any]]:
     return parts
 
 
-def _end(pending: PendingPredict, values: list[Any]) -> None:
+def _end(pending: PendingPredict, values: Sequence[Fetched]) -> None:
     try:
         pending.succeed(values)
     except Exception as caught:

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import time
 from concurrent.futures import Executor
+from weakref import WeakKeyDictionary
 
 from serving.batching import requests
 from serving.batching.queue import BatchQueue
-from serving.batching.requests import PendingPredict
+from serving.batching.requests import BatchKey, PendingPredict
 from serving.errors import Code, ServingError
-from serving.session.program import TIMED_OUT
+from serving.session.program import TIMED_OUT, GraphRunner
 
 # Larger requests are decoded by a thread, which then waits for its batch in TensorFlow's scheduler.
 LARGEST_BYTES = 16 << 10
@@ -24,6 +25,10 @@ class BatchScheduler:
     def __init__(self, threads: Executor) -> None:
         self._threads = threads
         self._futures: dict[PendingPredict, asyncio.Future[bytes]] = {}
+        # Gone with their model when it is unloaded.
+        self._queues: WeakKeyDictionary[GraphRunner, dict[BatchKey, BatchQueue]] = (
+            WeakKeyDictionary()
+        )
 
     async def schedule(self, pending: PendingPredict) -> bytes:
         """A request's answer, once its batch has run.
@@ -53,15 +58,13 @@ class BatchScheduler:
             raise
 
     def _queue(self, pending: PendingPredict, loop: asyncio.AbstractEventLoop) -> BatchQueue:
-        queues = pending.runner.queues
-        key = (self, pending.key)  # another event loop's requests wait for batches of their own
-        queue: BatchQueue | None = queues.get(key)
+        queues = self._queues.setdefault(pending.runner, {})
+        queue = queues.get(pending.key)
         if queue is None:
             if len(queues) >= MOST_QUEUES:
-                for other, kind in list(queues.items()):
-                    if other[0] is self and kind.idle:
-                        del queues[other]
-            queue = queues[key] = BatchQueue(loop, pending.limits, self._start)
+                for key in [key for key, other in queues.items() if other.idle]:
+                    del queues[key]
+            queue = queues[pending.key] = BatchQueue(loop, pending.limits, self._start)
         return queue
 
     def _start(self, queue: BatchQueue, batch: list[PendingPredict], alone: bool) -> None:

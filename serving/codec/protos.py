@@ -93,7 +93,7 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
     return file
 
 
-def _add_field(message: Any, name: str, number: int, kind: str) -> None:
+def _add_field(message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str) -> None:
     field = message.field.add(name=name, number=number)
     field.label = field.LABEL_REPEATED if kind.startswith("*") else field.LABEL_OPTIONAL
     kind = kind.removeprefix("*")
@@ -119,6 +119,4 @@ _CLASSES = _classes()
 MonitoringConfig = _CLASSES["MonitoringConfig"]
 SSLConfig = _CLASSES["SSLConfig"]
 BatchingParameters = _CLASSES["BatchingParameters"]
-ThreadPoolFactoryConfig = _CLASSES["ThreadPoolFactoryConfig"]
-SessionBundleConfig = _CLASSES["SessionBundleConfig"]
 SavedModelBundleSourceAdapterConfig = _CLASSES["SavedModelBundleSourceAdapterConfig"]

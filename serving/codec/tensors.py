@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import ml_dtypes
 import numpy as np
-from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.codec import wire
 from serving.errors import Code, ServingError, invalid_argument
@@ -18,6 +19,8 @@ LARGEST_TENSOR_BYTES = 1 << 31
 LARGEST_REPEATED_BYTES = 64 << 20
 BULK = 256
 OBJECT = np.dtype(object)
+# What a run of a model gives: sessions give scalars as bytes or NumPy scalars.
+Fetched = np.ndarray | np.generic | bytes
 
 # TensorProto's value fields: name and number, by data type.
 FLOAT_VAL, DOUBLE_VAL, INT_VAL, STRING_VAL = 5, 6, 7, 8
@@ -53,7 +56,7 @@ def type_name(enum: int) -> str:
     return names.get(enum) or types_pb2.DataType.Name(enum).removeprefix("DT_").lower()
 
 
-def decode(tensor: Any, name: str) -> np.ndarray:
+def decode(tensor: tensor_pb2.TensorProto, name: str) -> np.ndarray:
     """The array of a TensorProto, by TensorFlow's own rules for short and missing values.
 
     Args:
@@ -103,7 +106,9 @@ def _strings_from_content(content: bytes, count: int) -> np.ndarray:
     return values
 
 
-def _from_field(tensor: Any, dtype: np.dtype, field: str, number: int, count: int) -> np.ndarray:
+def _from_field(
+    tensor: tensor_pb2.TensorProto, dtype: np.dtype, field: str, number: int, count: int
+) -> np.ndarray:
     repeated = getattr(tensor, field)
     if dtype == OBJECT:
         return _filled(_objects(repeated), dtype, count)
@@ -116,13 +121,15 @@ def _from_field(tensor: Any, dtype: np.dtype, field: str, number: int, count: in
     return _filled(np.fromiter(repeated, wide, len(repeated)).astype(dtype), dtype, count)
 
 
-def _objects(repeated: Any) -> np.ndarray:
+def _objects(repeated: Sequence[Any]) -> np.ndarray:
     values = np.empty(len(repeated), OBJECT)
     values[:] = list(repeated)
     return values
 
 
-def _raw_values(tensor: Any, repeated: Any, number: int, dtype: np.dtype) -> np.ndarray:
+def _raw_values(
+    tensor: tensor_pb2.TensorProto, repeated: Sequence[Any], number: int, dtype: np.dtype
+) -> np.ndarray:
     """Float-like values; long ones are cut out of the message's own bytes."""
     element = {SCOMPLEX_VAL: np.float32, DCOMPLEX_VAL: np.float64}.get(number, dtype)
     if len(repeated) < BULK:
@@ -148,8 +155,8 @@ def _filled(values: np.ndarray, dtype: np.dtype, count: int) -> np.ndarray:
     return full
 
 
-def as_array(value: Any) -> np.ndarray:
-    """A fetched value as an array: sessions give scalars as bytes or NumPy scalars."""
+def as_array(value: Fetched) -> np.ndarray:
+    """A fetched value as an array."""
     if isinstance(value, bytes):
         scalar = np.empty((), OBJECT)
         scalar[()] = value
@@ -157,7 +164,7 @@ def as_array(value: Any) -> np.ndarray:
     return np.asarray(value)
 
 
-def encode(value: Any, as_content: bool = False) -> bytes:
+def encode(value: Fetched, as_content: bool = False) -> bytes:
     """A serialized TensorProto, with values in their typed field unless `as_content`.
 
     Example:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import text_format
-from tensorflow_serving.config import model_server_config_pb2
+from google.protobuf.message import Message
+from tensorflow_serving.config.model_server_config_pb2 import (
+    TENSORFLOW,
+    ModelConfig,
+    ModelConfigList,
+    ModelServerConfig,
+)
 
 from serving.codec import protos
 from serving.errors import Code, ServingError, invalid_argument
 from serving.options import CPUS, Flags
 
+T = TypeVar("T", bound=Message)
 PLATFORM = "tensorflow"
 DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
 URI = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
-def read_text_proto(path: str, message: Any) -> Any:
+def read_text_proto(path: str, message: T) -> T:
     """Fill `message` from a text-format file.
 
     Raises:
@@ -40,9 +47,9 @@ def read_text_proto(path: str, message: Any) -> Any:
         raise invalid_argument(f"Invalid protobuf file: '{path}'") from None
 
 
-def model_server_config(flags: Flags) -> Any:
+def model_server_config(flags: Flags) -> ModelServerConfig:
     """The models to serve, from --model_config_file or --model_name and --model_base_path."""
-    config = model_server_config_pb2.ModelServerConfig()
+    config = ModelServerConfig()
     if flags.model_config_file:
         return read_text_proto(flags.model_config_file, config)
     model = config.model_config_list.config.add(name=flags.model_name)
@@ -56,7 +63,7 @@ def _absolute(path: str) -> str:
     return path if URI.match(path) else str(Path(path).absolute())
 
 
-def platform_of(model: Any) -> str:
+def platform_of(model: ModelConfig) -> str:
     """A model's platform, checked; `model_type` is the old way to say it."""
     if model.model_type:
         if model.model_platform:
@@ -64,7 +71,7 @@ def platform_of(model: Any) -> str:
                 "Illegal setting both ModelServerConfig::model_type (deprecated) and "
                 "ModelServerConfig::model_platform."
             )
-        if model.model_type != model_server_config_pb2.TENSORFLOW:
+        if model.model_type != TENSORFLOW:
             raise invalid_argument(
                 f"ModelServerConfig::model_type choice {model.model_type} not supported."
             )
@@ -77,7 +84,10 @@ def platform_of(model: Any) -> str:
     return model.model_platform
 
 
-def check_models(new: Any, old: Any | None) -> None:
+def check_models(
+    new: ModelConfigList,
+    old: ModelConfigList | None,
+) -> None:
     """Refuse a model list that cannot be served, or that changes a model's platform."""
     platforms = {m.name: platform_of(m) for m in old.config} if old is not None else {}
     seen: set[str] = set()
@@ -95,7 +105,7 @@ def check_models(new: Any, old: Any | None) -> None:
         _check_platform(model, platforms.get(model.name))
 
 
-def _check_platform(model: Any, old: str | None) -> None:
+def _check_platform(model: ModelConfig, old: str | None) -> None:
     platform = platform_of(model)
     if old is not None and platform != old:
         raise invalid_argument(

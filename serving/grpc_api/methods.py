@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -29,6 +29,8 @@ log = logging.getLogger("serving.grpc")
 STATUS = {status.value[0]: status for status in grpc.StatusCode}
 LONGEST_DEADLINE = 1e7
 
+# A request's class decides which of the methods gets it.
+Work = Callable[[Any, float | None], Message | bytes]
 Answering = Callable[[bytes, float | None], Awaitable[bytes]]
 
 
@@ -36,10 +38,10 @@ Answering = Callable[[bytes, float | None], Awaitable[bytes]]
 class Method:
     """A method: the class of its requests, and what answers one by a deadline."""
 
-    request: Any
-    work: Callable[[Any, float | None], Any]
+    request: type[Message]
+    work: Work
 
-    def parse(self, data: bytes) -> Any:
+    def parse(self, data: bytes) -> Message:
         """The request.
 
         Raises:
@@ -54,7 +56,7 @@ class Method:
         """The serialized response to a serialized request."""
         return self.respond(self.parse(data), deadline)
 
-    def respond(self, request: Any, deadline: float | None) -> bytes:
+    def respond(self, request: Message, deadline: float | None) -> bytes:
         """The serialized response to a request."""
         response = self.work(request, deadline)
         return response if isinstance(response, bytes) else response.SerializeToString()
@@ -63,7 +65,7 @@ class Method:
 def prediction_methods(engine: Engine) -> dict[str, Method]:
     """PredictionService by method name."""
 
-    def timed(name: str, method: Callable[[Any, Call], Any]) -> Callable[[Any, float | None], Any]:
+    def timed(name: str, method: Callable[[Any, Call], Message | bytes]) -> Work:
         return lambda request, deadline: method(request, Call("GRPC", name, deadline))
 
     return {
@@ -85,7 +87,9 @@ def prediction_methods(engine: Engine) -> dict[str, Method]:
 def model_methods(engine: Engine) -> dict[str, Method]:
     """ModelService by method name."""
 
-    def reload(request: Any, deadline: float | None) -> Any:
+    def reload(
+        request: model_management_pb2.ReloadConfigRequest, deadline: float | None
+    ) -> model_management_pb2.ReloadConfigResponse:
         response = model_management_pb2.ReloadConfigResponse()
         grown = engine.reload(request, deadline)
         for name, increase in grown.items():
@@ -112,10 +116,10 @@ def in_threads(method: Method, threads: Executor) -> Answering:
     return answering
 
 
-def handler(answering: Answering) -> Any:
+def handler(answering: Answering) -> grpc.RpcMethodHandler:
     """A gRPC method handler that turns errors into status codes."""
 
-    async def handle(data: bytes, context: Any) -> bytes:
+    async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
         try:
             return await answering(data, deadline_of(context))
         except Exception as caught:
@@ -125,7 +129,7 @@ def handler(answering: Answering) -> Any:
     return grpc.unary_unary_rpc_method_handler(handle)
 
 
-def deadline_of(context: Any) -> float | None:
+def deadline_of(context: grpc.aio.ServicerContext) -> float | None:
     """The client's deadline on the clock of time.monotonic(), or None without one."""
     left = context.time_remaining()
     if left is None or left > LONGEST_DEADLINE:

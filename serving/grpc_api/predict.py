@@ -9,12 +9,12 @@ import asyncio
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any
 
 from tensorflow_serving.apis import predict_pb2
 
 from serving.batching.requests import Inputs, PendingPredict
 from serving.batching.scheduler import LARGEST_BYTES, BatchScheduler
+from serving.codec.tensors import Fetched
 from serving.engine import Call, Engine
 from serving.grpc_api.methods import Method
 from serving.inference import predict as inference
@@ -38,7 +38,7 @@ class PendingGrpcPredict(PendingPredict):
         given = inference.decode_inputs(signature, request.inputs)
         return Inputs(signature, signatures.chosen_outputs(signature, request.output_filter), given)
 
-    def write(self, servable: Servable, inputs: Inputs, values: Sequence[Any]) -> bytes:
+    def write(self, servable: Servable, inputs: Inputs, values: Sequence[Fetched]) -> bytes:
         return inference.response(
             servable, inputs.signature, inputs.outputs, values, self._engine.as_content
         )

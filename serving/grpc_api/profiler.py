@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -23,6 +24,7 @@ SERVICE = "tensorflow.ProfilerService"
 DURATION, ROOT, SESSION = 1, 5, 6
 EMPTY_TRACE, MONITOR_TEXT = 7, 1
 LONGEST_MS = 600_000
+Fields = dict[int, Any]  # an integer or bytes by number
 
 
 class Profiler:
@@ -32,14 +34,14 @@ class Profiler:
         self._running = threading.Lock()
         self._ended = threading.Event()
 
-    def handlers(self) -> Any:
+    def handlers(self) -> grpc.GenericRpcHandler:
         """The generic handler to add to a gRPC server."""
         methods = {"Profile": self.profile, "Terminate": self.terminate, "Monitor": self.monitor}
         return grpc.method_handlers_generic_handler(
             SERVICE, {name: _handler(method) for name, method in methods.items()}
         )
 
-    def profile(self, request: dict[int, Any]) -> bytes:
+    def profile(self, request: Fields) -> bytes:
         """Trace for the asked time and write the trace below the asked directory."""
         duration = min(int(request.get(DURATION, 0)) or 1000, LONGEST_MS)
         root = request.get(ROOT, b"").decode()
@@ -70,12 +72,12 @@ class Profiler:
                     shutil.copy(trace, target)
             return bool(traces)
 
-    def terminate(self, request: dict[int, Any]) -> bytes:
+    def terminate(self, request: Fields) -> bytes:
         """End a running trace now."""
         self._ended.set()
         return b""
 
-    def monitor(self, request: dict[int, Any]) -> bytes:
+    def monitor(self, request: Fields) -> bytes:
         """A line about the process over the asked time."""
         before = os.times()
         threading.Event().wait(min(int(request.get(DURATION, 0)) or 1000, LONGEST_MS) / 1000)
@@ -87,8 +89,8 @@ class Profiler:
         return wire.delimited(MONITOR_TEXT, text.encode())
 
 
-def _handler(method: Any) -> Any:
-    def handle(data: bytes, context: Any) -> bytes:
+def _handler(method: Callable[[Fields], bytes]) -> grpc.RpcMethodHandler:
+    def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
         try:
             return method(_fields(data))
         except ServingError as error:
@@ -99,13 +101,13 @@ def _handler(method: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(handle)
 
 
-def _status(code: Code) -> Any:
+def _status(code: Code) -> grpc.StatusCode:
     return next(status for status in grpc.StatusCode if status.value[0] == code)
 
 
-def _fields(data: bytes) -> dict[int, Any]:
+def _fields(data: bytes) -> Fields:
     """The last value of each top-level field: integers and byte strings."""
-    table: dict[int, Any] = {}
+    table: Fields = {}
     for number, kind, start, end in wire.fields(data):
         table[number] = wire.read_varint(data, start)[0] if kind == wire.VARINT else data[start:end]
     return table

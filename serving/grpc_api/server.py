@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
@@ -50,17 +50,19 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
 class GrpcServer:
     """A gRPC server for an engine; listens once `start` is called."""
 
-    def __init__(self, engine: Engine, flags: Flags, extra: list[Any] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, flags: Flags, extra: Sequence[grpc.GenericRpcHandler] = ()
+    ) -> None:
         self._flags = flags
         self._credentials = tls_credentials(flags)
         self._options = server_options(flags)
         self._threads = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="grpc")
         self._health = health.aio.HealthServicer()
         self._socket = SocketPath(flags.grpc_socket_path) if flags.grpc_socket_path else None
-        self._server: Any = None
-        wait_for(self._build([*self._services(engine), *(extra or [])]))
+        self._server: grpc.aio.Server
+        wait_for(self._build([*self._services(engine), *extra]))
 
-    def _services(self, engine: Engine) -> list[Any]:
+    def _services(self, engine: Engine) -> list[grpc.GenericRpcHandler]:
         """The generic handlers of PredictionService and ModelService."""
         prediction, model = prediction_methods(engine), model_methods(engine)
         services = {
@@ -76,7 +78,7 @@ class GrpcServer:
             for service, methods in services.items()
         ]
 
-    async def _build(self, services: list[Any]) -> None:
+    async def _build(self, services: list[grpc.GenericRpcHandler]) -> None:
         # The threads also run handlers that are plain functions.
         self._server = grpc.aio.server(self._threads, options=self._options)
         self._server.add_generic_rpc_handlers(tuple(services))
@@ -138,9 +140,9 @@ def worker_threads(flags: Flags) -> int:
     return max(BATCHING_THREADS, flags.grpc_max_threads)
 
 
-def server_options(flags: Flags) -> list[tuple[str, Any]]:
+def server_options(flags: Flags) -> list[tuple[str, int | str]]:
     """Channel arguments: message sizes, no port sharing, and --grpc_channel_arguments."""
-    options: list[tuple[str, Any]] = [
+    options: list[tuple[str, int | str]] = [
         ("grpc.max_receive_message_length", flags.grpc_max_message_bytes),
         ("grpc.max_send_message_length", flags.grpc_max_message_bytes),
         ("grpc.so_reuseport", 0),
@@ -153,7 +155,7 @@ def server_options(flags: Flags) -> list[tuple[str, Any]]:
     return options
 
 
-def tls_credentials(flags: Flags) -> Any | None:
+def tls_credentials(flags: Flags) -> grpc.ServerCredentials | None:
     """Server credentials from --ssl_config_file, or None for plain text."""
     if not flags.ssl_config_file:
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
+from tensorflow.core.framework import tensor_pb2
 
 from serving.codec import tensors, wire
+from serving.codec.tensors import Fetched
 from serving.errors import Code, ServingError, failed_precondition
 from serving.models import signatures
 from serving.models.servable import Servable
@@ -49,13 +50,15 @@ def run(
     given: Mapping[str, np.ndarray],
     outputs: Sequence[str],
     deadline: float | None,
-) -> list[Any]:
+) -> list[Fetched]:
     """The values of these outputs for arrays by input alias."""
     arrays = signature.arrays(given)
     return servable.runner.run(signature.feeds, arrays, signature.fetches(outputs), deadline)
 
 
-def decode_inputs(signature: Signature, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def decode_inputs(
+    signature: Signature, inputs: Mapping[str, tensor_pb2.TensorProto]
+) -> dict[str, np.ndarray]:
     """The arrays of a request's TensorProtos, after checking their names."""
     signatures.check_input_names(signature, inputs)
     return {alias: tensors.decode(tensor, alias) for alias, tensor in inputs.items()}
@@ -64,7 +67,7 @@ def decode_inputs(signature: Signature, inputs: Mapping[str, Any]) -> dict[str, 
 def predict(
     servable: Servable,
     signature: Signature,
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, tensor_pb2.TensorProto],
     output_filter: Iterable[str],
     deadline: float | None,
     as_content: bool = False,
@@ -89,7 +92,7 @@ def response(
     servable: Servable,
     signature: Signature,
     outputs: Sequence[str],
-    values: Sequence[Any],
+    values: Sequence[Fetched],
     as_content: bool,
 ) -> bytes:
     """A serialized PredictResponse of these outputs' values."""

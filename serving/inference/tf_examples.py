@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    inference_pb2,
+    input_pb2,
+    model_pb2,
+    regression_pb2,
+)
 
 from serving.codec import tensors
 from serving.errors import Code, ServingError, failed_precondition, invalid_argument
@@ -77,7 +82,7 @@ def _no_outputs(signature: Signature, classify: bool) -> ServingError:
     )
 
 
-def serialized_examples(request_input: Any) -> np.ndarray:
+def serialized_examples(request_input: input_pb2.Input) -> np.ndarray:
     """A request's examples as serialized tf.Examples, each behind the shared context."""
     kind = request_input.WhichOneof("kind")
     prefix, examples = b"", []
@@ -99,7 +104,7 @@ def run(
     feeds: Sequence[str],
     examples: np.ndarray,
     fetches: Sequence[str],
-    deadline: Any,
+    deadline: float | None,
 ) -> dict[str, np.ndarray]:
     """The fetched tensors by name; every feed gets the same examples."""
     unique = tuple(dict.fromkeys(fetches))
@@ -107,16 +112,34 @@ def run(
     return {name: tensors.as_array(v) for name, v in zip(unique, values, strict=True)}
 
 
-def classify(servable: Servable, request: Any, deadline: Any, check: bool = False) -> Any:
-    """The ClassificationResult of a ClassificationRequest."""
+def _run_one(
+    servable: Servable,
+    request: classification_pb2.ClassificationRequest | regression_pb2.RegressionRequest,
+    method: str,
+    deadline: float | None,
+    check: bool,
+) -> tuple[Plan, dict[str, np.ndarray], int]:
+    """The plan of a request's signature, its values, and how many examples there were."""
     signature = example_signature(servable, request.model_spec.signature_name)
-    todo = plan(signature, CLASSIFY_METHOD, check)
+    todo = plan(signature, method, check)
     examples = serialized_examples(request.input)
     values = run(servable, [todo.feed], examples, list(todo.fetches.values()), deadline)
-    return classification_result(todo, values, len(examples))
+    return todo, values, len(examples)
 
 
-def classification_result(todo: Plan, values: dict[str, np.ndarray], count: int) -> Any:
+def classify(
+    servable: Servable,
+    request: classification_pb2.ClassificationRequest,
+    deadline: float | None,
+    check: bool = False,
+) -> classification_pb2.ClassificationResult:
+    """The ClassificationResult of a ClassificationRequest."""
+    return classification_result(*_run_one(servable, request, CLASSIFY_METHOD, deadline, check))
+
+
+def classification_result(
+    todo: Plan, values: dict[str, np.ndarray], count: int
+) -> classification_pb2.ClassificationResult:
     """Labels and scores of every example, checked for shape and type."""
     classes = values.get(todo.fetches.get(CLASSES, ""))
     scores = values.get(todo.fetches.get(SCORES, ""))
@@ -134,8 +157,13 @@ def classification_result(todo: Plan, values: dict[str, np.ndarray], count: int)
     return result
 
 
-def _add_classes(target: Any, classes: Any, scores: Any, row: int) -> None:
-    width = (classes if classes is not None else scores).shape[1]
+def _add_classes(
+    target: classification_pb2.Classifications,
+    classes: np.ndarray | None,
+    scores: np.ndarray | None,
+    row: int,
+) -> None:
+    (width,) = {array.shape[1] for array in (classes, scores) if array is not None}
     for column in range(width):
         item = target.classes.add()
         if classes is not None:
@@ -160,16 +188,19 @@ def _check_matrix(name: str, array: np.ndarray, kind: str, count: int) -> None:
         )
 
 
-def regress(servable: Servable, request: Any, deadline: Any, check: bool = False) -> Any:
+def regress(
+    servable: Servable,
+    request: regression_pb2.RegressionRequest,
+    deadline: float | None,
+    check: bool = False,
+) -> regression_pb2.RegressionResult:
     """The RegressionResult of a RegressionRequest."""
-    signature = example_signature(servable, request.model_spec.signature_name)
-    todo = plan(signature, REGRESS_METHOD, check)
-    examples = serialized_examples(request.input)
-    values = run(servable, [todo.feed], examples, list(todo.fetches.values()), deadline)
-    return regression_result(todo, values, len(examples))
+    return regression_result(*_run_one(servable, request, REGRESS_METHOD, deadline, check))
 
 
-def regression_result(todo: Plan, values: dict[str, np.ndarray], count: int) -> Any:
+def regression_result(
+    todo: Plan, values: dict[str, np.ndarray], count: int
+) -> regression_pb2.RegressionResult:
     """One value an example, checked for shape and type."""
     array = values[todo.fetches[OUTPUTS]]
     if array.ndim != 1 and (array.ndim != 2 or array.shape[1] != 1):
@@ -190,7 +221,12 @@ def regression_result(todo: Plan, values: dict[str, np.ndarray], count: int) -> 
     return result
 
 
-def multi_inference(servable: Servable, request: Any, deadline: Any, check: bool = False) -> Any:
+def multi_inference(
+    servable: Servable,
+    request: inference_pb2.MultiInferenceRequest,
+    deadline: float | None,
+    check: bool = False,
+) -> inference_pb2.MultiInferenceResponse:
     """The MultiInferenceResponse of several signatures on the same examples, in one run."""
     plans = _multi_plans(servable, request, check)
     # A TF1 graph's signatures share their input; each of a TF2 model's has one of its own.
@@ -210,7 +246,9 @@ def multi_inference(servable: Servable, request: Any, deadline: Any, check: bool
     return response
 
 
-def _multi_plans(servable: Servable, request: Any, check: bool) -> list[Plan]:
+def _multi_plans(
+    servable: Servable, request: inference_pb2.MultiInferenceRequest, check: bool
+) -> list[Plan]:
     plans: list[Plan] = []
     seen: set[str] = set()
     for task in request.tasks:
@@ -229,7 +267,7 @@ def _multi_plans(servable: Servable, request: Any, check: bool) -> list[Plan]:
     return plans
 
 
-def _check_task(task: Any, first: Any) -> None:
+def _check_task(task: inference_pb2.InferenceTask, first: inference_pb2.InferenceTask) -> None:
     if not task.model_spec.name:
         raise invalid_argument("Found ModelSpec with an empty model name.")
     if task.model_spec.name != first.model_spec.name:
@@ -238,7 +276,7 @@ def _check_task(task: Any, first: Any) -> None:
         )
 
 
-def fill_spec(spec: Any, servable: Servable, signature: str) -> None:
+def fill_spec(spec: model_pb2.ModelSpec, servable: Servable, signature: str) -> None:
     """Say which model, version and signature gave an answer."""
     spec.name = servable.name
     spec.version.value = servable.version

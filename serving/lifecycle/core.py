@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.config.files import check_models, model_server_config
 from serving.errors import ServingError, deadline_exceeded, failed_precondition
@@ -27,18 +28,18 @@ class ServerCore:
         manager: Manager,
         source: Source,
         flags: Flags,
-        on_config: Callable[[Any], None] = lambda config: None,
+        on_config: Callable[[ModelServerConfig], None] = lambda config: None,
     ) -> None:
         self.manager = manager
         self.source = source
         self._flags = flags
         self._on_config = on_config
-        self._config: Any | None = None
+        self._config: ModelServerConfig | None = None
         self._reloading = threading.Lock()
         self._stop = threading.Event()
 
     @property
-    def config(self) -> Any | None:
+    def config(self) -> ModelServerConfig | None:
         """The ModelServerConfig being served."""
         return self._config
 
@@ -50,7 +51,7 @@ class ServerCore:
 
     # Start ------------------------------------------------------------------------------------
 
-    def start(self, config: Any, partial: bool) -> None:
+    def start(self, config: ModelServerConfig, partial: bool) -> None:
         """Serve the first configuration; returns when its models are available.
 
         Raises:
@@ -98,7 +99,7 @@ class ServerCore:
 
     # Reload -----------------------------------------------------------------------------------
 
-    def reload(self, config: Any, deadline: float | None = None) -> None:
+    def reload(self, config: ModelServerConfig, deadline: float | None = None) -> None:
         """Move to a new configuration; returns when models that were not there are available.
 
         Args:
@@ -121,7 +122,7 @@ class ServerCore:
         finally:
             self._reloading.release()
 
-    def _apply(self, config: Any) -> None:
+    def _apply(self, config: ModelServerConfig) -> None:
         if config.WhichOneof("config") == "custom_model_config":
             raise failed_precondition(
                 "Cannot transition to requested config. It is only legal to transition from one "
@@ -138,7 +139,7 @@ class ServerCore:
             log.info(" (Re-)adding model: %s", model.name)
         self.source.update(watched_models(config))
 
-    def _checked_labels(self, config: Any) -> dict[str, dict[str, int]]:
+    def _checked_labels(self, config: ModelServerConfig) -> dict[str, dict[str, int]]:
         """Labels may only move to versions that are available; new ones too, unless allowed."""
         labels: dict[str, dict[str, int]] = {}
         for model in config.model_config_list.config:

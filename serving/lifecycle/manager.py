@@ -12,10 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
-from serving.lifecycle.version import ModelVersion, State
+from serving.lifecycle.version import ModelVersion, Stamp, State
 from serving.models.servable import Servable
 
 log = logging.getLogger("serving.lifecycle.manager")
@@ -125,7 +124,7 @@ class Manager:
         """A model's labels."""
         return self._labels.get(name, {})
 
-    def aspire(self, name: str, paths: Mapping[int, tuple[str, Any]]) -> None:
+    def aspire(self, name: str, paths: Mapping[int, tuple[str, Stamp]]) -> None:
         """Say which versions of a model should be served.
 
         Args:
@@ -251,7 +250,7 @@ class Manager:
                 self.changed.wait(0.1)
 
 
-def _replaceable(old: ModelVersion, stamp: Any) -> bool:
+def _replaceable(old: ModelVersion, stamp: Stamp) -> bool:
     """Whether a version that is there may be loaded anew: only one that ended, when changed."""
     if old.state is not State.END:
         return False

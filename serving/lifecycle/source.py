@@ -7,14 +7,19 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from tensorflow_serving.config.file_system_storage_path_source_pb2 import (
+    FileSystemStoragePathSourceConfig,
+)
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.config.files import URI
 from serving.lifecycle.manager import Manager
+from serving.lifecycle.version import Stamp
 
 log = logging.getLogger("serving.lifecycle.source")
 LARGEST_VERSION = (1 << 63) - 1
-Versions = dict[int, tuple[str, Any]]
+Versions = dict[int, tuple[str, Stamp]]
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,10 @@ class Watched:
 
     name: str
     base_path: str
-    policy: Any
+    policy: FileSystemStoragePathSourceConfig.ServableVersionPolicy
 
 
-def watched_models(config: Any) -> dict[str, Watched]:
+def watched_models(config: ModelServerConfig) -> dict[str, Watched]:
     """The models of a ModelServerConfig."""
     return {
         model.name: Watched(model.name, model.base_path, model.model_version_policy)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 import threading
-from typing import Any
 
 from serving.errors import ServingError
 from serving.models.servable import Servable
+
+# Changes when a version's directory is replaced: inode and time of change; None far away.
+Stamp = tuple[int, int] | None
 
 
 class State(enum.IntEnum):
@@ -23,7 +25,7 @@ class State(enum.IntEnum):
 class ModelVersion:
     """One version of a model, from the moment it is wanted until it is gone."""
 
-    def __init__(self, name: str, version: int, path: str, stamp: Any = None) -> None:
+    def __init__(self, name: str, version: int, path: str, stamp: Stamp = None) -> None:
         self.name, self.version, self.path, self.stamp = name, version, path, stamp
         self.state = State.START
         self.error: ServingError | None = None

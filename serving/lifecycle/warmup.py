@@ -6,7 +6,6 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -58,7 +57,7 @@ def warm_up(servable: Servable, path: str, iterations: int, metrics: Metrics) ->
     return count
 
 
-def _records(file: str) -> Iterator[Any]:
+def _records(file: str) -> Iterator[prediction_log_pb2.PredictionLog]:
     """The PredictionLogs of a TFRecord file."""
     for serialized in tf.data.TFRecordDataset(file).as_numpy_iterator():
         try:
@@ -67,7 +66,7 @@ def _records(file: str) -> Iterator[Any]:
             raise invalid_argument(f"Failed to parse warmup record: {error}") from None
 
 
-def _replay(servable: Servable, record: Any) -> None:
+def _replay(servable: Servable, record: prediction_log_pb2.PredictionLog) -> None:
     kind = record.WhichOneof("log_type")
     if kind == "predict_log":
         request = record.predict_log.request

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from tensorflow_serving.config import platform_config_pb2
 
 from serving.codec import protos
@@ -26,6 +26,8 @@ from serving.session.tf_private import SavedModelLoader
 log = logging.getLogger("serving.models.loader")
 PER_MODEL_BATCHING = "batching_params.pbtxt"
 TFLITE_FILE = "model.tflite"
+# A session, its graph's description, and how many runs keep all cores busy.
+Restored = tuple[tf.compat.v1.Session, meta_graph_pb2.MetaGraphDef, int]
 EXTRA_OPS = ("tensorflow_text", "tensorflow_decision_forests")
 
 
@@ -45,7 +47,7 @@ def load_options(flags: Flags, batching: Any | None) -> LoadOptions:
     )
 
 
-def _platform_session(flags: Flags) -> tuple[Any, Any | None]:
+def _platform_session(flags: Flags) -> tuple[config_pb2.ConfigProto, Any | None]:
     """The sessions' ConfigProto, and a platform config file's settings if there is one."""
     session, legacy = config_pb2.ConfigProto(), None
     if flags.platform_config_file:
@@ -64,7 +66,7 @@ def _platform_session(flags: Flags) -> tuple[Any, Any | None]:
     return _with_parallelism(session, flags), legacy
 
 
-def _with_parallelism(session: Any, flags: Flags) -> Any:
+def _with_parallelism(session: config_pb2.ConfigProto, flags: Flags) -> config_pb2.ConfigProto:
     both = flags.tensorflow_session_parallelism
     intra, inter = flags.tensorflow_intra_op_parallelism, flags.tensorflow_inter_op_parallelism
     if both and (intra or inter):
@@ -114,7 +116,7 @@ def _load_saved_model(name: str, version: int, path: str, options: LoadOptions) 
     return Servable(name, version, table, runner)
 
 
-def _restore_with_extra_ops(path: str, options: LoadOptions) -> tuple[Any, Any, int]:
+def _restore_with_extra_ops(path: str, options: LoadOptions) -> Restored:
     """Restore; when an operation is unknown, once more with the add-on packages that exist."""
     try:
         return _restore(path, options)
@@ -137,8 +139,7 @@ def _import_extra_ops() -> bool:
     return found
 
 
-def _restore(path: str, options: LoadOptions) -> tuple[Any, Any, int]:
-    """A session, its graph's description, and how many runs keep all cores busy."""
+def _restore(path: str, options: LoadOptions) -> Restored:
     saved = SavedModelLoader(path)
     tags = list(options.tags)
     config = session_config(options.session, saved.get_meta_graph_def_from_tags(tags), path)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from tensorflow.core.protobuf import config_pb2
 
+from serving.codec.tensors import Fetched
 from serving.models.signatures import Signature
 from serving.session.program import GraphRunner
 
@@ -22,7 +24,7 @@ class Runner(Protocol):
         arrays: Sequence[np.ndarray],
         fetches: tuple[str, ...],
         deadline: float | None = None,
-    ) -> list[Any]: ...
+    ) -> list[Fetched]: ...
 
     def close(self) -> None: ...
 
@@ -52,8 +54,8 @@ class LoadOptions:
     """How to load versions; the same for all models of a server."""
 
     tags: tuple[str, ...]
-    session: Any
-    batching: Any | None
+    session: config_pb2.ConfigProto
+    batching: Any | None  # BatchingParameters, a class made at run time
     per_model_batching: bool
     prefer_tflite: bool
     tflite_interpreters: int

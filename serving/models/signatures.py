@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.codec import tensors
 from serving.errors import invalid_argument
@@ -20,7 +20,7 @@ REGRESS_METHOD = "tensorflow/serving/regress"
 
 
 @dataclass(frozen=True)
-class Slot:
+class TensorInfo:
     """One input or output: its alias, the graph's tensor, its type and shape (None: any rank)."""
 
     alias: str
@@ -44,9 +44,9 @@ class Signature:
 
     key: str
     method: str
-    inputs: Mapping[str, Slot]
-    outputs: Mapping[str, Slot]
-    definition: Any
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
+    definition: meta_graph_pb2.SignatureDef
     defaults: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
@@ -57,7 +57,7 @@ class Signature:
     @cached_property
     def feeds(self) -> tuple[str, ...]:
         """The graph's tensors to feed, in the order of `inputs`."""
-        return tuple(slot.tensor for slot in self.inputs.values())
+        return tuple(info.tensor for info in self.inputs.values())
 
     def fetches(self, aliases: Iterable[str]) -> tuple[str, ...]:
         """The graph's tensors of these outputs."""
@@ -66,21 +66,21 @@ class Signature:
     def arrays(self, given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The arrays to feed, in the order of `feeds`, checked against the inputs' types."""
         arrays = []
-        for index, (alias, slot) in enumerate(self.inputs.items()):
+        for index, (alias, info) in enumerate(self.inputs.items()):
             array = given.get(alias)
             if array is None:
                 array = self.defaults[alias]
-            if array.dtype != tensors.KINDS[slot.dtype][0]:
+            if array.dtype != tensors.KINDS[info.dtype][0]:
                 got = tensors.ENUMS.get(array.dtype, 0)
                 raise invalid_argument(
-                    f"Expects arg[{index}] to be {tensors.type_name(slot.dtype)} but "
+                    f"Expects arg[{index}] to be {tensors.type_name(info.dtype)} but "
                     f"{tensors.type_name(got)} is provided for input {alias}. {self.expected}"
                 )
             arrays.append(array)
         return arrays
 
 
-def from_definition(key: str, definition: Any) -> Signature:
+def from_definition(key: str, definition: meta_graph_pb2.SignatureDef) -> Signature:
     """Read a SignatureDef."""
     defaults = {
         alias: tensors.decode(tensor, alias) for alias, tensor in definition.defaults.items()
@@ -88,22 +88,22 @@ def from_definition(key: str, definition: Any) -> Signature:
     return Signature(
         key=key,
         method=definition.method_name,
-        inputs=_slots(definition.inputs),
-        outputs=_slots(definition.outputs),
+        inputs=_infos(definition.inputs),
+        outputs=_infos(definition.outputs),
         definition=definition,
         defaults=defaults,
     )
 
 
-def _slots(infos: Mapping[str, Any]) -> dict[str, Slot]:
-    return {alias: _slot(alias, infos[alias]) for alias in sorted(infos)}
+def _infos(protos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, TensorInfo]:
+    return {alias: _info(alias, protos[alias]) for alias in sorted(protos)}
 
 
-def _slot(alias: str, info: Any) -> Slot:
+def _info(alias: str, proto: meta_graph_pb2.TensorInfo) -> TensorInfo:
     shape = None
-    if not info.tensor_shape.unknown_rank:
-        shape = tuple(dim.size for dim in info.tensor_shape.dim)
-    return Slot(alias, info.name, info.dtype, shape)
+    if not proto.tensor_shape.unknown_rank:
+        shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    return TensorInfo(alias, proto.name, proto.dtype, shape)
 
 
 def check_input_names(signature: Signature, given: Iterable[str]) -> None:

@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated
+from ai_edge_litert.interpreter import Interpreter
 from flatbuffers import flexbuffers
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.codec import tensors
+from serving.codec.tensors import Fetched
 from serving.errors import Code, ServingError, deadline_exceeded
 from serving.models import signatures
 from serving.models.servable import LoadOptions, Servable
-from serving.models.signatures import Signature, Slot
+from serving.models.signatures import Signature, TensorInfo
 
+Details = Mapping[str, dict[str, Any]]  # what the interpreter tells of each tensor
 SEPARATOR = "\0"
 STORED_SIGNATURES = b"signature_defs_metadata"
 
@@ -37,14 +40,12 @@ class TFLiteRunner:
             self._content = file.read()
         first = self._interpreter()
         self.signatures = _signatures(first, self._content)
-        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[Interpreter] = queue.SimpleQueue()
         self._free.put(first)
         for _ in range(max(1, count) - 1):
             self._free.put(self._interpreter())
 
-    def _interpreter(self) -> Any:
-        from ai_edge_litert.interpreter import Interpreter
-
+    def _interpreter(self) -> Interpreter:
         try:
             interpreter = Interpreter(model_content=self._content)
             interpreter.allocate_tensors()
@@ -60,7 +61,7 @@ class TFLiteRunner:
         arrays: Sequence[np.ndarray],
         fetches: tuple[str, ...],
         deadline: float | None = None,
-    ) -> list[Any]:
+    ) -> list[Fetched]:
         """Feed tensors by name, run the whole graph (or one signature's), fetch by name."""
         interpreter = self._taken(deadline)
         try:
@@ -70,7 +71,7 @@ class TFLiteRunner:
         finally:
             self._free.put(interpreter)
 
-    def _taken(self, deadline: float | None) -> Any:
+    def _taken(self, deadline: float | None) -> Interpreter:
         try:
             timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
             return self._free.get(timeout=timeout)
@@ -83,7 +84,7 @@ class TFLiteRunner:
             self._free.get()
 
 
-def _signatures(interpreter: Any, content: bytes) -> dict[str, Signature]:
+def _signatures(interpreter: Interpreter, content: bytes) -> dict[str, Signature]:
     """The signatures of a model: its own, those stored beside it, or one of all its tensors."""
     listed = interpreter.get_signature_list()
     table = {key: _own(interpreter, key) for key in listed}
@@ -99,18 +100,18 @@ def _signatures(interpreter: Any, content: bytes) -> dict[str, Signature]:
     return table
 
 
-def _own(interpreter: Any, key: str) -> Signature:
+def _own(interpreter: Interpreter, key: str) -> Signature:
     """A signature that the interpreter runs by name: its tensors are told apart by KEY\\0ALIAS."""
     runner = interpreter.get_signature_runner(key)
     found = _signature(key, runner.get_input_details(), runner.get_output_details())
 
-    def by_key(slots: Mapping[str, Slot]) -> dict[str, Slot]:
-        return {a: replace(slot, tensor=f"{key}{SEPARATOR}{a}") for a, slot in slots.items()}
+    def by_key(infos: Mapping[str, TensorInfo]) -> dict[str, TensorInfo]:
+        return {a: replace(info, tensor=f"{key}{SEPARATOR}{a}") for a, info in infos.items()}
 
     return replace(found, inputs=by_key(found.inputs), outputs=by_key(found.outputs))
 
 
-def _tensors(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _tensors(interpreter: Interpreter) -> tuple[Details, Details]:
     """Input and output details by the tensors' names."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     return {_plain(d["name"]): d for d in inputs}, {_plain(d["name"]): d for d in outputs}
@@ -120,7 +121,7 @@ def _plain(name: str) -> str:
     return name.removesuffix(":0")
 
 
-def _stored_definitions(content: bytes) -> dict[str, Any]:
+def _stored_definitions(content: bytes) -> dict[str, meta_graph_pb2.SignatureDef]:
     """SignatureDefs that TensorFlow's older tools keep in a metadata buffer of the model."""
     model = schema_py_generated.Model.GetRootAsModel(content, 0)
     for index in range(model.MetadataLength()):
@@ -135,17 +136,19 @@ def _stored_definitions(content: bytes) -> dict[str, Any]:
     return {}
 
 
-def _stored(key: str, definition: Any, inputs: Any, outputs: Any) -> Signature:
+def _stored(
+    key: str, definition: meta_graph_pb2.SignatureDef, inputs: Details, outputs: Details
+) -> Signature:
     """A stored SignatureDef, its tensors checked against the model's and named as there."""
     found = signatures.from_definition(key, definition)
 
-    def checked(slots: Mapping[str, Slot], details: Mapping[str, Any]) -> dict[str, Slot]:
-        named = {alias: replace(s, tensor=_plain(s.tensor)) for alias, s in slots.items()}
-        for slot in named.values():
-            if slot.tensor not in details:
+    def checked(infos: Mapping[str, TensorInfo], details: Details) -> dict[str, TensorInfo]:
+        named = {alias: replace(s, tensor=_plain(s.tensor)) for alias, s in infos.items()}
+        for info in named.values():
+            if info.tensor not in details:
                 raise ServingError(
                     Code.INVALID_ARGUMENT,
-                    f"signature {key} names tensor {slot.tensor}, which is not among the "
+                    f"signature {key} names tensor {info.tensor}, which is not among the "
                     f"model's: {', '.join(details)}",
                 )
         return named
@@ -155,7 +158,7 @@ def _stored(key: str, definition: Any, inputs: Any, outputs: Any) -> Signature:
     )
 
 
-def _signature(key: str, inputs: Any, outputs: Any) -> Signature:
+def _signature(key: str, inputs: Details, outputs: Details) -> Signature:
     definition = meta_graph_pb2.SignatureDef(method_name=signatures.PREDICT_METHOD)
     for details, infos in ((inputs, definition.inputs), (outputs, definition.outputs)):
         for alias, detail in details.items():
@@ -166,13 +169,18 @@ def _signature(key: str, inputs: Any, outputs: Any) -> Signature:
     return signatures.from_definition(key, definition)
 
 
-def _dtype(kind: Any) -> int:
+def _dtype(kind: type) -> int:
     if kind in (np.bytes_, np.object_, np.str_):
         return tensors.DT_STRING
     return tensors.ENUMS[np.dtype(kind)]
 
 
-def _invoke(interpreter: Any, feeds: Any, arrays: Any, fetches: Any) -> list[Any]:
+def _invoke(
+    interpreter: Interpreter,
+    feeds: Sequence[str],
+    arrays: Sequence[np.ndarray],
+    fetches: Sequence[str],
+) -> list[Fetched]:
     key, has_signature, _ = fetches[0].partition(SEPARATOR) if fetches else ("", "", "")
     if has_signature:
         runner = interpreter.get_signature_runner(key)

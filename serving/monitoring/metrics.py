@@ -1,6 +1,7 @@
 """Counters and histograms, and the text page that Prometheus reads.
 
-Names are TensorFlow Serving's with `/` as `:`, so dashboards made for it show ours.
+Names are TensorFlow Serving's with `/` as `:`, so dashboards made for it show ours. The page is
+written here and not by prometheus-client, which renames every counter to end in `_total`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TextIO
+
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.errors import invalid_argument
 
@@ -42,7 +44,7 @@ class RequestLog:
         """Whether any request is written."""
         return self._common is not None or bool(self._models)
 
-    def configure(self, config: Any) -> None:
+    def configure(self, config: ModelServerConfig) -> None:
         """Follow a ModelServerConfig: a model's logging_config names a file and a rate."""
         models = {}
         for model in config.model_config_list.config:

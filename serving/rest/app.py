@@ -44,6 +44,8 @@ TIMEOUT_MARGIN = 1.0
 TIMED_OUT = "Timed out waiting for the model"
 BATCHING_THREADS = 64
 
+# An ASGI connection's facts and events, as uvicorn gives them.
+Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -66,7 +68,7 @@ class RestApp:
         self._scheduler = BatchScheduler(self._pool) if flags.enable_batching else None
         self.ready = False
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
@@ -85,7 +87,7 @@ class RestApp:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: dict[str, Any], receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method, path = scope["method"], _path(scope)
         query = "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
         own = self._own_page(method, path, query)
@@ -129,7 +131,7 @@ class RestApp:
             return Answer(400, text.encode(), "text/plain")
         return Answer(200, self._engine.metrics.page().encode(), "text/plain")
 
-    async def _post(self, scope: dict[str, Any], receive: Receive, path: str, query: str) -> Answer:
+    async def _post(self, scope: Scope, receive: Receive, path: str, query: str) -> Answer:
         try:
             body = await self._body(scope, receive)
         except ServingError as error:
@@ -149,7 +151,7 @@ class RestApp:
         except TimeoutError:
             return error_answer(deadline_exceeded(TIMED_OUT))
 
-    async def _body(self, scope: dict[str, Any], receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
         headers = dict(scope["headers"])
         if int(headers.get(b"content-length", b"0") or 0) > self._largest:
             raise self._too_large()
@@ -173,7 +175,7 @@ class RestApp:
             Code.RESOURCE_EXHAUSTED, f"request body is larger than {self._largest} bytes"
         )
 
-    async def _in_thread(self, work: Callable[..., Answer], *args: Any) -> Answer:
+    async def _in_thread(self, work: Callable[..., Answer], *args: str | bytes) -> Answer:
         future = asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         if self._timeout <= 0:
             return await future
@@ -194,11 +196,11 @@ def worker_threads(flags: Flags) -> int:
     return max(BATCHING_THREADS, flags.rest_api_num_threads)
 
 
-def _path(scope: dict[str, Any]) -> str:
+def _path(scope: Scope) -> str:
     return scope["raw_path"].partition(b"?")[0].decode("latin-1")
 
 
-def _preflight(scope: dict[str, Any]) -> Answer:
+def _preflight(scope: Scope) -> Answer:
     """A browser's OPTIONS question: yes to any web origin."""
     origin = dict(scope["headers"]).get(b"origin", b"")
     return Answer(200 if origin.startswith((b"http://", b"https://")) else 400, b"")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tensorflow.core.example import example_pb2, feature_pb2
+from tensorflow_serving.apis import classification_pb2, regression_pb2
+
 from serving.errors import ServingError, invalid_argument
 from serving.rest import json_body, json_values
 
@@ -12,7 +15,10 @@ KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 LARGEST_INT64 = (1 << 63) - 1
 
 
-def fill_request(document: Mapping[str, Any], request: Any) -> None:
+def fill_request(
+    document: Mapping[str, Any],
+    request: classification_pb2.ClassificationRequest | regression_pb2.RegressionRequest,
+) -> None:
     """Fill a ClassificationRequest or RegressionRequest from its JSON body."""
     request.model_spec.signature_name = json_body.signature_name(document)
     target = request.input.example_list
@@ -38,7 +44,7 @@ def _examples(document: Mapping[str, Any]) -> list[Any]:
     return examples
 
 
-def _fill_example(value: Any, example: Any) -> None:
+def _fill_example(value: Any, example: example_pb2.Example) -> None:
     if not isinstance(value, dict):
         raise invalid_argument(
             f"Example must be JSON object but got JSON {json_values.json_type(value)}"
@@ -50,7 +56,7 @@ def _fill_example(value: Any, example: Any) -> None:
             _add(feature, key, item)
 
 
-def _add(feature: Any, name: str, value: Any) -> None:
+def _add(feature: feature_pb2.Feature, name: str, value: Any) -> None:
     kind, converted = _converted(name, value)
     present = feature.WhichOneof("kind")
     if present not in (None, kind):
@@ -60,7 +66,7 @@ def _add(feature: Any, name: str, value: Any) -> None:
     getattr(feature, kind).value.append(converted)
 
 
-def _converted(name: str, value: Any) -> tuple[str, Any]:
+def _converted(name: str, value: Any) -> tuple[str, int | float | bytes]:
     """The feature list that a JSON value belongs to, and the value as stored there."""
     if isinstance(value, bool):
         return "int64_list", int(value)

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from serving.errors import Code, ServingError, invalid_argument
-from serving.models.signatures import Slot
+from serving.models.signatures import TensorInfo
 from serving.rest.json_body import echo
 from serving.rest.json_values import RaggedError, array_of, checked_array, is_base64
 
 
 def predict_inputs(
-    document: Mapping[str, Any], slots: Mapping[str, Slot]
+    document: Mapping[str, Any], infos: Mapping[str, TensorInfo]
 ) -> tuple[dict[str, np.ndarray], bool]:
     """The arrays of a predict body, and whether it was in row form (`instances`)."""
-    if not slots:
+    if not infos:
         raise invalid_argument("Failed to get input map for signature: the signature has no input")
     if "instances" in document and "inputs" in document:
         raise invalid_argument(
@@ -26,16 +26,16 @@ def predict_inputs(
             "'inputs' or 'instances' keys to exist "
         )
     if "instances" in document:
-        return _rows(document, slots), True
+        return _rows(document, infos), True
     if "inputs" in document:
-        return _columns(document["inputs"], slots), False
+        return _columns(document["inputs"], infos), False
     raise invalid_argument("Missing 'inputs' or 'instances' key")
 
 
 # Row form -------------------------------------------------------------------------------------
 
 
-def _rows(document: Mapping[str, Any], slots: Mapping[str, Slot]) -> dict[str, np.ndarray]:
+def _rows(document: Mapping[str, Any], infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
     instances = document["instances"]
     if not isinstance(instances, list):
         raise invalid_argument(
@@ -43,24 +43,24 @@ def _rows(document: Mapping[str, Any], slots: Mapping[str, Slot]) -> dict[str, n
         )
     if not instances:
         raise invalid_argument(f"JSON Value: {echo(document)} No values in 'instances' array")
-    if not isinstance(instances[0], dict) and len(slots) > 1:
+    if not isinstance(instances[0], dict) and len(infos) > 1:
         raise invalid_argument(
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             "required as per tensorinfo_map"
         )
     if _is_named(instances[0]):
-        return _named_rows(instances, slots)
+        return _named_rows(instances, infos)
     for index, item in enumerate(instances):
         if _is_named(item):
             raise invalid_argument(
                 f"Expecting value/list but got object at item {index} of input list"
             )
-    name, slot = next(iter(slots.items()))
-    return {name: _stacked(instances, slot, "")}
+    name, info = next(iter(infos.items()))
+    return {name: _stacked(instances, info, "")}
 
 
-def _named_rows(instances: list[Any], slots: Mapping[str, Slot]) -> dict[str, np.ndarray]:
-    wanted = slots.keys()
+def _named_rows(instances: list[Any], infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
+    wanted = infos.keys()
     for index, item in enumerate(instances):
         if not _is_named(item):
             raise invalid_argument(f"Expecting object but got list at item {index} of input list")
@@ -78,23 +78,23 @@ def _named_rows(instances: list[Any], slots: Mapping[str, Slot]) -> dict[str, np
     return {
         name: _stacked(
             [item[name] for item in instances],
-            slot,
+            info,
             f" key: {name}",
         )
-        for name, slot in slots.items()
+        for name, info in infos.items()
     }
 
 
-def _stacked(values: list[Any], slot: Slot, key: str) -> np.ndarray:
+def _stacked(values: list[Any], info: TensorInfo, key: str) -> np.ndarray:
     """Rows of one shape as one array; the message of the first bad row when they are not."""
     try:
-        return array_of(values, slot.dtype)
+        return array_of(values, info.dtype)
     except (RaggedError, ServingError):
         pass
     first: tuple[int, ...] | None = None
     for index, value in enumerate(values):
         try:
-            shape = checked_array(value, slot.dtype).shape
+            shape = checked_array(value, info.dtype).shape
             if first is None:
                 first = shape
             _same_shape(first, shape)
@@ -123,19 +123,19 @@ def _list(shape: Sequence[int]) -> str:
 # Column form ----------------------------------------------------------------------------------
 
 
-def _columns(value: Any, slots: Mapping[str, Slot]) -> dict[str, np.ndarray]:
+def _columns(value: Any, infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
     if _is_named(value):
-        missing = next((name for name in slots if name not in value), None)
+        missing = next((name for name in infos if name not in value), None)
         if missing is not None:
             raise invalid_argument(f"Missing named input: {missing} in 'inputs' object.")
-        return {name: checked_array(value[name], slot.dtype) for name, slot in slots.items()}
-    if len(slots) > 1:
+        return {name: checked_array(value[name], info.dtype) for name, info in infos.items()}
+    if len(infos) > 1:
         raise invalid_argument(
             "inputs is a plain value/list, but expecting an object as multiple input tensors "
             "required as per tensorinfo_map"
         )
-    name, slot = next(iter(slots.items()))
-    return {name: checked_array(value, slot.dtype)}
+    name, info = next(iter(infos.items()))
+    return {name: checked_array(value, info.dtype)}
 
 
 def _is_named(value: Any) -> bool:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
+from tensorflow_serving.apis import classification_pb2, regression_pb2
 
 from serving.codec import tensors
 from serving.errors import invalid_argument
@@ -23,7 +23,7 @@ def error_body(message: str) -> bytes:
     return ("{\n" + INDENT + '"error": ' + string(message) + "\n}").encode("utf-8", "replace")
 
 
-def predictions(values: Mapping[str, Any]) -> bytes:
+def predictions(values: Mapping[str, tensors.Fetched]) -> bytes:
     """The body in row form: one entry a row of the batch."""
     if not values:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
@@ -38,7 +38,7 @@ def predictions(values: Mapping[str, Any]) -> bytes:
     return _encoded("{\n" + INDENT + '"predictions": ' + _tall(objects, 1) + "\n}")
 
 
-def outputs(values: Mapping[str, Any]) -> bytes:
+def outputs(values: Mapping[str, tensors.Fetched]) -> bytes:
     """The body in column form: each output as it is."""
     if not values:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
@@ -57,7 +57,7 @@ def results(rows: list[str], one_line: bool = False) -> bytes:
     return _encoded("{\n" + INDENT + '"results": [' + ", ".join(rows) + end + "\n}")
 
 
-def classifications(result: Any) -> bytes:
+def classifications(result: classification_pb2.ClassificationResult) -> bytes:
     """A ClassificationResult as lists of [label, score]."""
     rows = []
     for item in result.classifications:
@@ -67,7 +67,7 @@ def classifications(result: Any) -> bytes:
     return results(rows)
 
 
-def regressions(result: Any) -> bytes:
+def regressions(result: regression_pb2.RegressionResult) -> bytes:
     """A RegressionResult as a list of values."""
     return results(floats(np.array([r.value for r in result.regressions], np.float32)), True)
 

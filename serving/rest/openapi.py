@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from tensorflow.core.framework import types_pb2
 
 from serving.engine import Engine
 from serving.lifecycle.version import ModelVersion
-from serving.models.signatures import Signature, Slot
+from serving.models.signatures import Signature, TensorInfo
 from serving.rest.routes import Answer
 
 INTEGERS = {
@@ -17,28 +18,7 @@ INTEGERS = {
     types_pb2.DT_INT32, types_pb2.DT_UINT32, types_pb2.DT_INT64, types_pb2.DT_UINT64,
 }  # fmt: skip
 
-PAGE = b"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Model server</title>
-<style>
-body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}
-pre{background:#f3f3f3;padding:.8rem;overflow:auto}h2{margin-top:2rem}
-</style></head><body>
-<h1>Model server</h1>
-<p>Loaded models and their signatures. The same as <a href="/openapi.json">OpenAPI</a>.</p>
-<div id="paths">Loading.</div>
-<script>
-const escape = text => text.replace(/[&<>]/g, c => ({"&":"&amp;","<":"&lt;",">":"&gt;"}[c]));
-fetch("/openapi.json").then(answer => answer.json()).then(api => {
-  document.getElementById("paths").innerHTML = Object.entries(api.paths).map(([path, verbs]) =>
-    Object.entries(verbs).map(([verb, operation]) => {
-      const content = operation.requestBody && operation.requestBody.content["application/json"];
-      const schema = content ? escape(JSON.stringify(content.schema, null, 2)) : "";
-      const title = `<h2>${verb.toUpperCase()} ${escape(path)}</h2>`;
-      return title + `<p>${escape(operation.summary)}</p>` + (schema && `<pre>${schema}</pre>`);
-    }).join("")).join("");
-});
-</script></body></html>
-"""
+PAGE = Path(__file__).with_name("openapi.html").read_bytes()
 
 
 def readiness(serving: bool, missing: list[str]) -> Answer:
@@ -84,12 +64,12 @@ def _predict(version: ModelVersion, signatures: list[Signature]) -> dict[str, An
 
 
 def _request_schema(signature: Signature) -> dict[str, Any]:
-    inputs = {alias: _tensor_schema(slot) for alias, slot in signature.inputs.items()}
-    row = {alias: _tensor_schema(slot, skip=1) for alias, slot in signature.inputs.items()}
+    inputs = {alias: _tensor_schema(info) for alias, info in signature.inputs.items()}
+    row = {alias: _tensor_schema(info, skip=1) for alias, info in signature.inputs.items()}
     return {
         "type": "object",
         "title": signature.key,
-        "description": "Outputs: " + ", ".join(slot.text for slot in signature.outputs.values()),
+        "description": "Outputs: " + ", ".join(info.text for info in signature.outputs.values()),
         "properties": {
             "signature_name": {"type": "string", "enum": [signature.key]},
             "inputs": {"type": "object", "properties": inputs},
@@ -98,10 +78,10 @@ def _request_schema(signature: Signature) -> dict[str, Any]:
     }
 
 
-def _tensor_schema(slot: Slot, skip: int = 0) -> dict[str, Any]:
+def _tensor_schema(info: TensorInfo, skip: int = 0) -> dict[str, Any]:
     """Nested arrays of the element's type; `skip` leaves out the batch dimension."""
-    schema: dict[str, Any] = {"type": _json_type(slot.dtype)}
-    for size in reversed((slot.shape or ())[skip:]):
+    schema: dict[str, Any] = {"type": _json_type(info.dtype)}
+    for size in reversed((info.shape or ())[skip:]):
         schema = {"type": "array", "items": schema}
         if size >= 0:
             schema |= {"minItems": size, "maxItems": size}

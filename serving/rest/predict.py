@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from tensorflow_serving.apis import model_pb2
 
 from serving.batching.requests import Inputs, PendingPredict
+from serving.codec.tensors import Fetched
 from serving.engine import Call, Engine
 from serving.errors import invalid_argument
 from serving.inference import predict as inference
@@ -17,7 +19,7 @@ from serving.rest import json_body, json_input, json_output
 class Body:
     """A predict body, apart from any model; its signature's name goes to the ModelSpec."""
 
-    def __init__(self, text: bytes, spec: Any) -> None:
+    def __init__(self, text: bytes, spec: model_pb2.ModelSpec) -> None:
         self._document = json_body.parse(text)
         self._key = spec.signature_name = json_body.signature_name(self._document)
         self._in_rows = False
@@ -28,7 +30,7 @@ class Body:
         given, self._in_rows = json_input.predict_inputs(self._document, signature.inputs)
         return Inputs(signature, tuple(signature.outputs), given)
 
-    def answer(self, inputs: Inputs, values: Sequence[Any]) -> bytes:
+    def answer(self, inputs: Inputs, values: Sequence[Fetched]) -> bytes:
         """The answer's body, in the form that the request had."""
         by_name = dict(zip(inputs.outputs, values, strict=True))
         return (json_output.predictions if self._in_rows else json_output.outputs)(by_name)
@@ -37,18 +39,18 @@ class Body:
 class PendingRestPredict(PendingPredict):
     """A predict request that waits for its batch."""
 
-    def __init__(self, engine: Engine, call: Call, spec: Any, text: bytes) -> None:
+    def __init__(self, engine: Engine, call: Call, spec: model_pb2.ModelSpec, text: bytes) -> None:
         self._body = Body(text, spec)
         super().__init__(engine, call, spec)
 
     def read(self, servable: Servable) -> Inputs:
         return self._body.inputs(servable)
 
-    def write(self, servable: Servable, inputs: Inputs, values: Sequence[Any]) -> bytes:
+    def write(self, servable: Servable, inputs: Inputs, values: Sequence[Fetched]) -> bytes:
         return self._body.answer(inputs, values)
 
 
-def predict(engine: Engine, call: Call, spec: Any, text: bytes) -> bytes:
+def predict(engine: Engine, call: Call, spec: model_pb2.ModelSpec, text: bytes) -> bytes:
     """The answer to a predict body, from the thread that asks."""
     body = Body(text, spec)
 

@@ -6,10 +6,10 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -19,8 +19,9 @@ from tensorflow_serving.apis import (
 )
 
 from serving.batching.scheduler import BatchScheduler
-from serving.engine import SIGNATURE_FIELD, Call, Engine
+from serving.engine import Call, Engine
 from serving.errors import HTTP_STATUS, ServingError, from_exception, invalid_argument
+from serving.lifecycle.describe import SIGNATURE_FIELD
 from serving.rest import json_body, json_examples, json_output
 from serving.rest.predict import PendingRestPredict, predict
 
@@ -64,7 +65,7 @@ class Routes:
     def __init__(self, engine: Engine, timeout_seconds: float) -> None:
         self._engine = engine
         self._timeout = timeout_seconds
-        self._infer: dict[str, Callable[[Any, bytes, Call], bytes]] = {
+        self._infer: dict[str, Callable[[model_pb2.ModelSpec, bytes, Call], bytes]] = {
             PREDICT: self._predict,
             "classify": self._classify,
             "regress": self._regress,
@@ -94,7 +95,7 @@ class Routes:
         except Exception as error:
             return error_answer(error)
 
-    def _target(self, path: str, query: str) -> tuple[Any, str]:
+    def _target(self, path: str, query: str) -> tuple[model_pb2.ModelSpec, str]:
         """The ModelSpec and the verb of a path."""
         match = INFER_PATH.fullmatch(path) if not query else None
         if match is None:
@@ -123,24 +124,24 @@ class Routes:
         except Exception as error:
             return error_answer(error)
 
-    def _predict(self, spec: Any, body: bytes, call: Call) -> bytes:
+    def _predict(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> bytes:
         return predict(self._engine, call, spec, body)
 
-    def _classify(self, spec: Any, body: bytes, call: Call) -> bytes:
+    def _classify(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> bytes:
         request = classification_pb2.ClassificationRequest(model_spec=spec)
         json_examples.fill_request(json_body.parse(body), request)
         return json_output.classifications(self._engine.classify(request, call).result)
 
-    def _regress(self, spec: Any, body: bytes, call: Call) -> bytes:
+    def _regress(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> bytes:
         request = regression_pb2.RegressionRequest(model_spec=spec)
         json_examples.fill_request(json_body.parse(body), request)
         return json_output.regressions(self._engine.regress(request, call).result)
 
-    def _status(self, spec: Any) -> bytes:
+    def _status(self, spec: model_pb2.ModelSpec) -> bytes:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
         return pretty(self._engine.status(request))
 
-    def _metadata(self, spec: Any) -> bytes:
+    def _metadata(self, spec: model_pb2.ModelSpec) -> bytes:
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=spec, metadata_field=[SIGNATURE_FIELD]
         )
@@ -154,7 +155,7 @@ class Routes:
         return text.encode()
 
 
-def model_spec(name: str, version: str | None, label: str | None) -> Any:
+def model_spec(name: str, version: str | None, label: str | None) -> model_pb2.ModelSpec:
     """The ModelSpec of a path; names and labels may be percent-encoded."""
     spec = model_pb2.ModelSpec()
     spec.name = _decoded(name)
@@ -174,7 +175,7 @@ def _decoded(text: str) -> str:
         raise invalid_argument(f"Failed to decode {text}: not UTF-8") from None
 
 
-def _json(message: Any) -> str:
+def _json(message: Message) -> str:
     return json_format.MessageToJson(
         message,
         always_print_fields_with_no_presence=True,
@@ -183,7 +184,7 @@ def _json(message: Any) -> str:
     )
 
 
-def pretty(message: Any) -> bytes:
+def pretty(message: Message) -> bytes:
     """A message as JSON with every field printed."""
     return (_json(message) + "\n").encode()
 

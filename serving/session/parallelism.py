@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zoo.processors import usable_cores
+
+if TYPE_CHECKING:
+    from tensorflow.core.framework import graph_pb2
+    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 LOOPS = frozenset({"While", "StatelessWhile", "Enter"})
 CONVOLUTIONS = frozenset({"Conv2D", "Conv3D", "DepthwiseConv2dNative", "FusedConv2DBiasActivation"})
@@ -26,7 +30,9 @@ def own_thread_pools() -> None:
     os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 
 
-def session_config(given: Any, meta_graph: Any, path: str) -> Any:
+def session_config(
+    given: config_pb2.ConfigProto, meta_graph: meta_graph_pb2.MetaGraphDef, path: str
+) -> config_pb2.ConfigProto:
     """The ConfigProto for a model: `given`, with the number of threads a run where that is open."""
     if given.intra_op_parallelism_threads or not is_small_and_looped(meta_graph, path):
         return given
@@ -36,7 +42,7 @@ def session_config(given: Any, meta_graph: Any, path: str) -> Any:
     return chosen
 
 
-def is_small_and_looped(meta_graph: Any, path: str) -> bool:
+def is_small_and_looped(meta_graph: meta_graph_pb2.MetaGraphDef, path: str) -> bool:
     """Whether a SavedModel is a small recurrent model."""
     operations = _operations(meta_graph.graph_def)
     if operations.isdisjoint(LOOPS) or operations & CONVOLUTIONS:
@@ -45,13 +51,13 @@ def is_small_and_looped(meta_graph: Any, path: str) -> bool:
     return variables + int(meta_graph.ByteSize()) <= LARGEST_BYTES
 
 
-def _operations(graph: Any) -> set[str]:
+def _operations(graph: graph_pb2.GraphDef) -> set[str]:
     """The kinds of operations of a graph and its functions."""
     nodes = [graph.node, *(function.node_def for function in graph.library.function)]
     return {node.op for part in nodes for node in part}
 
 
-def parallel_batches(config: Any) -> int:
+def parallel_batches(config: config_pb2.ConfigProto) -> int:
     """How many runs keep all cores busy."""
     cores = usable_cores()
     return max(1, cores // (config.intra_op_parallelism_threads or cores))

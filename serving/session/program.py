@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from serving.codec.tensors import Fetched
 from serving.errors import deadline_exceeded
 from serving.session.batch_function import Batcher, LoneRequestDetector, Shapes, inner_shapes
 from serving.session.limits import Limits
@@ -52,7 +53,7 @@ class Program:
         self._choice = None if waits else ThreadChoice()
         self._slowest: float | None = None
 
-    def run(self, arrays: Sequence[np.ndarray], deadline: float | None) -> list[Any]:
+    def run(self, arrays: Sequence[np.ndarray], deadline: float | None) -> list[Fetched]:
         """Run to the fetched values; `deadline` is on the clock of time.monotonic()."""
         start = time.monotonic()
         if deadline is None or self._is_far(deadline - start):
@@ -67,7 +68,7 @@ class Program:
     def _is_far(self, left: float) -> bool:
         return self._slowest is not None and left > FAR_DEADLINE * self._slowest
 
-    def _run_unwatched(self, arrays: Sequence[np.ndarray]) -> list[Any]:
+    def _run_unwatched(self, arrays: Sequence[np.ndarray]) -> list[Fetched]:
         if self._choice is None:
             return self._call(arrays, IN_CALLERS_THREAD)
         with RUNS as concurrency:
@@ -79,7 +80,7 @@ class Program:
                 self._choice.record(in_pool, time.perf_counter() - start)
             return values
 
-    def _run_before(self, arrays: Sequence[np.ndarray], left: float) -> list[Any]:
+    def _run_before(self, arrays: Sequence[np.ndarray], left: float) -> list[Fetched]:
         """In the pool, as the caller's thread has to watch the clock."""
         if left <= 0:
             raise deadline_exceeded(TIMED_OUT)
@@ -113,9 +114,7 @@ class GraphRunner:
         self._lock = threading.Lock()
         self._batcher: Batcher | None = None
         self._lone_requests = LoneRequestDetector()
-        # Set for a model that batches; its requests then wait in `queues`, by what may share a run.
-        self.limits: Limits | None = None
-        self.queues: dict[Any, Any] = {}
+        self.limits: Limits | None = None  # set for a model that batches
         if parameters is not None:
             self._batcher = Batcher(session.graph, parameters, name)
             self.limits = Limits.of(parameters, parallel_batches)
@@ -126,7 +125,7 @@ class GraphRunner:
         arrays: Sequence[np.ndarray],
         fetches: tuple[str, ...],
         deadline: float | None = None,
-    ) -> list[Any]:
+    ) -> list[Fetched]:
         """The values of `fetches` for these feeds, batched with other requests where it can be.
 
         Args:
@@ -154,7 +153,7 @@ class GraphRunner:
         fetches: tuple[str, ...],
         deadline: float | None,
         alone: bool,
-    ) -> list[Any]:
+    ) -> list[Fetched]:
         """The same for rows that were batched before; `alone` bypasses the scheduler."""
         shapes = None if alone else inner_shapes(arrays)
         return self._program(ProgramKey(feeds, fetches, shapes, not alone)).run(arrays, deadline)
@@ -183,7 +182,6 @@ class GraphRunner:
     def close(self) -> None:
         """Give the session's memory back; no request may be running."""
         self._programs.clear()
-        self.queues.clear()
         graph = self._session.graph
         self._session.close()
         del graph

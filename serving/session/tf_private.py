@@ -19,6 +19,8 @@ from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.ops import gen_batch_ops
 from tensorflow.python.saved_model import loader_impl
 
+from serving.codec.tensors import Fetched
+
 SavedModelLoader = loader_impl.SavedModelLoader
 batch_function = gen_batch_ops.batch_function
 
@@ -51,10 +53,10 @@ class SessionCall:
         self._feeds = [tensor(name)._as_tf_output() for name in feeds]
         self._fetches = [tensor(name)._as_tf_output() for name in fetches]
 
-    def __call__(self, arrays: Sequence[np.ndarray], options: Any) -> list[Any]:
+    def __call__(self, arrays: Sequence[np.ndarray], options: Any) -> list[Fetched]:
         """The values of the fetches, in their order."""
         feed = dict(zip(self._feeds, arrays, strict=True))
-        values: list[Any] = self._session._call_tf_sessionrun(
+        values: list[Fetched] = self._session._call_tf_sessionrun(
             options, feed, self._fetches, [], None
         )
         return values

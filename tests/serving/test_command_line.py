@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import mypy.api
 import pytest
 
 from serving import server
@@ -64,7 +67,28 @@ def test_version(capsys):
 
 def test_flags_without_meaning_are_accepted_and_known():
     parsed = parse(["--use_alts_credentials=true", "--mixed_precision=x"])
-    assert parsed.inert() == ["mixed_precision", "use_alts_credentials"]
+    assert parsed.without_effect() == ["mixed_precision", "use_alts_credentials"]
+
+
+def test_a_misspelt_flag_is_a_type_error(tmp_path, monkeypatch):
+    """So is a value of a flag that is used as another type."""
+    (tmp_path / "use.py").write_text(
+        "from serving.options import parse\n"
+        "flags = parse([])\n"
+        "threads: int = flags.grpc_max_threads\n"
+        "port: str = flags.port\n"
+        "flags.grpc_max_treads\n"
+    )
+    (tmp_path / "mypy.ini").write_text(
+        "[mypy]\n[mypy-zoo.*]\nfollow_imports = skip\nignore_missing_imports = True\n"
+    )
+    monkeypatch.setenv("MYPYPATH", str(Path(server.__file__).parents[1]))
+    files = [f"--config-file={tmp_path}/mypy.ini", f"--cache-dir={tmp_path}/cache"]
+    shown, _, code = mypy.api.run([*files, str(tmp_path / "use.py")])
+    assert code == 1, shown
+    assert '"Flags" has no attribute "grpc_max_treads"' in shown
+    assert 'expression has type "int", variable has type "str"' in shown
+    assert "Found 2 errors" in shown
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from serving import defaults
 from serving.errors import ServingError
 from serving.options import parse
 from serving.server import with_defaults
+from zoo.io import CACHE_VARIABLE
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def presets(models, monkeypatch, tmp_path):
         (source,) = (models / "text").iterdir()
         shutil.copytree(source, out / "1")
 
-    monkeypatch.setenv(defaults.CACHE_VARIABLE, str(tmp_path / "the cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "the cache"))
     monkeypatch.setattr(store, "shipped_presets", lambda: folders)
     monkeypatch.setattr(zoo, "load", lambda name: name)
     monkeypatch.setattr(export.saved_model.exporter, "export_saved_model", fake_export)
@@ -61,7 +62,7 @@ def test_an_export_that_fails_leaves_nothing_behind(presets, monkeypatch, tmp_pa
     import export.saved_model.exporter
 
     def failing(model, out):
-        out.mkdir()
+        (out / "1").mkdir(parents=True)
         raise OSError("disk full")
 
     monkeypatch.setattr(export.saved_model.exporter, "export_saved_model", failing)

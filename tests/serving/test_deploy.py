@@ -92,7 +92,7 @@ def arguments(document):
 )
 def test_both_servers_take_the_same_flags_and_files(argv):
     parsed = parse(argv)
-    assert not parsed.inert()
+    assert not parsed.without_effect()
     for name in ("model_config_file", "batching_parameters_file", "monitoring_config_file"):
         assert (SERVING / "config" / Path(getattr(parsed, name)).name).is_file()
 
