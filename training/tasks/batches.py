@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from zoo.text import BOS, EOS, PAD
+from zoo.text.padding import pad
 
 Batch = dict[str, np.ndarray]
 WIDTH_MULTIPLE = 2
@@ -70,15 +71,10 @@ def sentence_batches(
 
 
 def _sentence_batch(rows: list[Sequence[int]], batch_size: int, max_length: int) -> Batch:
-    longest = min(max(len(row) for row in rows), max_length) + 1
-    width = -(-longest // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
-    inputs = np.full((batch_size, width), PAD, dtype=np.int32)
-    targets = np.full((batch_size, width), PAD, dtype=np.int32)
-    weights = np.zeros((batch_size, width), dtype=np.float32)
-    for i, row in enumerate(rows):
-        words = row[:max_length]
-        inputs[i, : len(words) + 1] = [BOS, *words]
-        targets[i, : len(words) + 1] = [*words, EOS]
-        # A cut sentence has not ended: its <eos> is not a fact of the corpus.
-        weights[i, : len(words) + (len(words) == len(row))] = 1.0
+    cut = [row[:max_length] for row in rows]
+    inputs, _ = pad([[BOS, *words] for words in cut], WIDTH_MULTIPLE, batch_size)
+    targets, counted = pad([[*words, EOS] for words in cut], WIDTH_MULTIPLE, batch_size)
+    # A cut sentence has not ended: its <eos> is not a fact of the corpus.
+    counted[: len(rows)] -= [len(row) > max_length for row in rows]
+    weights = (np.arange(targets.shape[1]) < counted[:, None]).astype(np.float32)
     return {"inputs": inputs, "targets": targets, "weights": weights}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.text import BOS, EOS, PAD
+from zoo.text.padding import pad
 
 Batch = dict[str, np.ndarray]
 WIDTH_MULTIPLE = 2
@@ -72,22 +73,12 @@ def make_batch(
     sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], batch_size: int
 ) -> Batch:
     """One batch with `batch_size` rows."""
-    source = padded(sources, batch_size)
-    wanted = padded([[*target, EOS] for target in targets], batch_size)
-    inputs = padded([[BOS, *target] for target in targets], batch_size)
+    source, _ = pad(sources, WIDTH_MULTIPLE, batch_size)
+    wanted, _ = pad([[*target, EOS] for target in targets], WIDTH_MULTIPLE, batch_size)
+    inputs, _ = pad([[BOS, *target] for target in targets], WIDTH_MULTIPLE, batch_size)
     return {
         "source": source,
         "inputs": inputs,
         "targets": wanted,
         "weights": (wanted != PAD).astype(np.float32),
     }
-
-
-def padded(rows: Sequence[Sequence[int]], count: int) -> np.ndarray:
-    """Rows of ids [count, time] int32, `<pad>` behind each and in missing rows."""
-    longest = max(map(len, rows), default=1)
-    width = -(-longest // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
-    ids = np.full((count, width), PAD, dtype=np.int32)
-    for filled, row in zip(ids, rows, strict=False):
-        filled[: len(row)] = row
-    return ids
