@@ -23,8 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import zoo
 from benchmarks.timing import report
 from export.cli import sampled_texts
+from export.device.file import LiteFile
 from export.device.models import NextWords
-from export.device.runtime import open_model
 from export.tflite.check import Tally, as_predictions
 from export.tflite.exporter import export_tflite
 from export.tools.page import write_table
@@ -37,7 +37,7 @@ QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
 def file_row(path: Any, sentences: Sequence[str]) -> dict[str, Any]:
     """Recall and perplexity of a `.tflite` file."""
-    runtime = open_model(path)
+    runtime = NextWords(LiteFile(path))
     tally = Tally()
     for sentence in sentences:
         ids = runtime.tokenizer.encode(sentence)

@@ -5,41 +5,40 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import zoo
 from zoo.errors import ZooError
 
+if TYPE_CHECKING:
+    from export.report import ExportReport
+    from export.tflite.module import Text
+    from zoo.models.base import PresetModel
+
 SAMPLED = 1_000  # sentences of a corpus: enough for the words that are compared and measured
 
 
-def export(options: argparse.Namespace, corpus: Any = None) -> Iterator[dict[str, Any]]:
+class Corpus(Protocol):
+    """Sentences, or pairs with `source` and `target`, by split."""
+
+    train: Sequence[Text]
+    test: Sequence[Text]
+
+
+def export(options: argparse.Namespace, corpus: Corpus | None = None) -> Iterator[dict[str, Any]]:
     """Rows with path, bytes, signatures and max_abs_diff.
 
     Args:
         options: model, format, out and quantize.
-        corpus: lists `train` and `test` of texts; what a `.tflite` file is compared on is sampled
-            from `test`, and what "int8" measures activations on from `train`.
+        corpus: what a `.tflite` file is compared on is sampled from its `test`, and what "int8"
+            measures activations on from its `train`.
     """
     model = zoo.load(options.model)
     if options.format == "saved_model":
-        from export.saved_model.exporter import export_saved_model
-
-        if options.quantize != "none":
-            raise ZooError("--quantize is for --format tflite; a SavedModel keeps float32")
-        report = export_saved_model(model, options.out)
+        report = saved_model(model, options)
     else:
-        from export.tflite.exporter import export_tflite
-
-        report = export_tflite(
-            model,
-            options.out,
-            quantize=options.quantize,
-            texts=sampled_texts(corpus, "test", model),
-            calibration=sampled_texts(corpus, "train", model),
-        )
-        print(f"file against model: {report.check}", file=sys.stderr)
+        report = tflite(model, options, corpus)
     yield {
         "path": str(report.path),
         "bytes": report.bytes,
@@ -48,14 +47,38 @@ def export(options: argparse.Namespace, corpus: Any = None) -> Iterator[dict[str
     }
 
 
-def sampled_texts(corpus: Any, split: str, model: Any) -> list[Any] | None:
+def saved_model(model: PresetModel, options: argparse.Namespace) -> ExportReport:
+    """Write a SavedModel; TensorFlow is imported when it is wanted."""
+    from export.saved_model.exporter import export_saved_model
+
+    if options.quantize != "none":
+        raise ZooError("--quantize is for --format tflite; a SavedModel keeps float32")
+    return export_saved_model(model, options.out)
+
+
+def tflite(model: PresetModel, options: argparse.Namespace, corpus: Corpus | None) -> ExportReport:
+    """Write a `.tflite` file, and say on stderr how far it is from the model."""
+    from export.tflite.exporter import export_tflite
+
+    report = export_tflite(
+        model,
+        options.out,
+        quantize=options.quantize,
+        texts=sampled_texts(corpus, "test", model),
+        calibration=sampled_texts(corpus, "train", model),
+    )
+    print(f"file against model: {report.check}", file=sys.stderr)
+    return report
+
+
+def sampled_texts(corpus: Corpus | None, split: str, model: PresetModel) -> list[Text] | None:
     """Texts of one split, sampled, the same each time; None without a corpus."""
     if corpus is None:
         return None
     texts = list(getattr(corpus, split))
     if not texts:
         raise ZooError(f"split {split!r} of the data is empty; give texts to compare on")
-    if isinstance(texts[0], str) == hasattr(model, "translate"):
+    if isinstance(texts[0], str) == isinstance(model, zoo.models.Seq2Seq):
         kind = "sentences" if isinstance(texts[0], str) else "sentence pairs"
         raise ZooError(f"the data are {kind}, which a {type(model).__name__} cannot be tested on")
     return random.Random(f"{split} 1").sample(texts, min(SAMPLED, len(texts)))

@@ -7,11 +7,14 @@ import json
 import os
 import zipfile
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from export.device.text import PAD, Characters, Tokenizer
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 FORMAT = 1
 
@@ -94,7 +97,7 @@ def words_of(files: dict[str, str], rules: str) -> list[str]:
     return files[rules.replace("tokenizer.json", "vocabulary.txt")].removesuffix("\n").split("\n")
 
 
-def make_interpreter(path: str, threads: int) -> Any:
+def make_interpreter(path: str, threads: int) -> Interpreter:
     """An interpreter of ai-edge-litert."""
     try:
         from ai_edge_litert.interpreter import Interpreter

@@ -16,23 +16,28 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from export.device.file import DeviceError, LiteFile
 from export.device.models import FillBlank, NextWords, Translate
 
-MAKERS = {"language_model": NextWords, "bidirectional": FillBlank, "translation": Translate}
+DeviceModel: TypeAlias = NextWords | FillBlank | Translate
+KINDS: dict[str, type[DeviceModel]] = {
+    "language_model": NextWords,
+    "bidirectional": FillBlank,
+    "translation": Translate,
+}
 
 
-def open_model(path: str | os.PathLike[str], threads: int = 1) -> Any:
+def open_model(path: str | os.PathLike[str], threads: int = 1) -> DeviceModel:
     """The runtime for whatever kind of model a file holds."""
     file = LiteFile(path, threads)
-    if file.about["kind"] not in MAKERS:
+    if file.about["kind"] not in KINDS:
         raise DeviceError(f"{file.path} holds a {file.about['kind']!r}, which this cannot run")
-    return MAKERS[file.about["kind"]](file)
+    return KINDS[file.about["kind"]](file)
 
 
-def answers(model: Any, text: str, options: argparse.Namespace) -> dict[str, Any]:
+def answers(model: DeviceModel, text: str, options: argparse.Namespace) -> dict[str, Any]:
     """What the command prints of one text."""
     if options.score:
         if not isinstance(model, NextWords):

@@ -77,25 +77,40 @@ class InterpolatedGraph(tf.Module):
 
 
 @singledispatch
-def on_tensors(model: LanguageModel) -> LanguageModelOnTensors:
-    """A model's methods on tensors; a Keras model has them itself."""
+def on_tensors(
+    model: LanguageModel,
+    counts: type[NGramGraph] = NGramGraph,
+    mixture: type[InterpolatedGraph] = InterpolatedGraph,
+) -> LanguageModelOnTensors:
+    """A model's methods on tensors; a Keras model has them itself.
+
+    Args:
+        model: of counts, a Keras model, or an interpolation of both.
+        counts, mixture: the classes for the parts that are no Keras models.
+    """
     raise ZooError(f"a {type(model).__name__} has no methods on tensors")
 
 
 @on_tensors.register
-def _(model: NeuralLanguageModel) -> LanguageModelOnTensors:
+def _(model: NeuralLanguageModel, *classes: object) -> LanguageModelOnTensors:
     return model
 
 
 @on_tensors.register
-def _(model: NGramLanguageModel) -> LanguageModelOnTensors:
-    return NGramGraph(model.tables, normalise=not model.is_normalised)
+def _(
+    model: NGramLanguageModel, counts: type[NGramGraph] = NGramGraph, *mixture: object
+) -> LanguageModelOnTensors:
+    return counts(model.tables, normalise=not model.is_normalised)
 
 
 @on_tensors.register
-def _(model: InterpolatedLanguageModel) -> LanguageModelOnTensors:
-    parts = [on_tensors(part) for part in model.models]
-    return InterpolatedGraph(parts, model.weights, variables_of(model))
+def _(
+    model: InterpolatedLanguageModel,
+    counts: type[NGramGraph] = NGramGraph,
+    mixture: type[InterpolatedGraph] = InterpolatedGraph,
+) -> LanguageModelOnTensors:
+    parts = [on_tensors(part, counts, mixture) for part in model.models]
+    return mixture(parts, model.weights, variables_of(model))
 
 
 def counts_module(model: NGramLanguageModel | InterpolatedLanguageModel) -> CountsGraph:

@@ -21,7 +21,7 @@ from export.saved_model.graph import Signatures
 from export.tflite.check import Check, enough
 from export.tflite.cloze import LiteCloze
 from export.tflite.convert import Examples, convert
-from export.tflite.module import LiteModule
+from export.tflite.module import LiteModule, Text
 from export.tflite.ngram import counts_module
 from export.tflite.ops import refuse_other_ops
 from export.tflite.package import packed
@@ -49,8 +49,8 @@ def export_tflite(
     model: PresetModel,
     out: str | os.PathLike[str],
     quantize: str = "none",
-    texts: Iterable[Any] | None = None,
-    calibration: Iterable[Any] | None = None,
+    texts: Iterable[Text] | None = None,
+    calibration: Iterable[Text] | None = None,
 ) -> LiteReport:
     """Write a model as one `.tflite` file.
 

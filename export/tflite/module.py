@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +20,16 @@ from zoo.text.padding import pad
 LENGTH = 64
 Inputs: TypeAlias = dict[str, np.ndarray]
 Sentence = TypeVar("Sentence")  # what a kind of model is compared on: ids, or source and target
+
+
+class TextPair(Protocol):
+    """A source and its known translation."""
+
+    source: str
+    target: str
+
+
+Text: TypeAlias = str | TextPair
 
 
 class LiteModule(ABC, Generic[Sentence]):

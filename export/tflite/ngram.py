@@ -7,20 +7,16 @@ index is a wrong index.
 
 from __future__ import annotations
 
-from functools import singledispatch
-
 import numpy as np
 import tensorflow as tf
 
-from export.saved_model.graph import LanguageModelOnTensors, Tensors, variables_of
-from export.saved_model.ngram import InterpolatedGraph
+from export.saved_model.graph import Tensors, variables_of
+from export.saved_model.ngram import InterpolatedGraph, on_tensors
 from export.saved_model.ngram_graph import NGramGraph
 from export.tflite.signatures import LiteLanguageModel
 from export.tflite.softmax import log_softmax
 from zoo.errors import ZooError
 from zoo.models.interpolated import InterpolatedLanguageModel
-from zoo.models.language_model import LanguageModel
-from zoo.models.neural import NeuralLanguageModel
 from zoo.models.ngram import NGramLanguageModel
 from zoo.ngrams.tables import NGramTables
 
@@ -77,29 +73,7 @@ class LiteCounts(LiteLanguageModel):
         return {"log_prob": tf.reduce_sum(tf.where(counted, values, 0.0), axis=1)}
 
 
-@singledispatch
-def on_device_tensors(model: LanguageModel) -> LanguageModelOnTensors:
-    """A model's methods on tensors of batch 1; a Keras model has them itself."""
-    raise ZooError(f"a {type(model).__name__} has no methods on tensors")
-
-
-@on_device_tensors.register
-def _(model: NeuralLanguageModel) -> LanguageModelOnTensors:
-    return model
-
-
-@on_device_tensors.register
-def _(model: NGramLanguageModel) -> LanguageModelOnTensors:
-    return LiteNGramGraph(model.tables, normalise=not model.is_normalised)
-
-
-@on_device_tensors.register
-def _(model: InterpolatedLanguageModel) -> LanguageModelOnTensors:
-    parts = [on_device_tensors(part) for part in model.models]
-    return LiteInterpolatedGraph(parts, model.weights, variables_of(model))
-
-
 def counts_module(model: NGramLanguageModel | InterpolatedLanguageModel) -> LiteCounts:
     """The signatures of an n-gram or interpolated model."""
-    graph = on_device_tensors(model)
+    graph = on_tensors(model, LiteNGramGraph, LiteInterpolatedGraph)
     return LiteCounts(model, graph, [*variables_of(model), graph])

@@ -8,11 +8,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+Model: TypeAlias = schema.ModelT
+SubGraph: TypeAlias = schema.SubGraphT
+Operator: TypeAlias = schema.OperatorT
+OperatorCode: TypeAlias = schema.OperatorCodeT
 
 SMALLEST_BIAS = 4_000  # numbers; with fewer, two more ops cost more than they save
 ALIGNMENT = 16  # bytes
@@ -59,7 +64,7 @@ class Builder(flatbuffers.Builder):
         return self.written[key]
 
 
-def halve_biases(model: Any) -> None:
+def halve_biases(model: Model) -> None:
     """x W + b with a large b becomes a product, a DEQUANTIZE of b in float16, and an ADD.
 
     XNNPACK refuses a product whose bias is not float32 in the file, hence the ADD.
@@ -77,7 +82,7 @@ def halve_biases(model: Any) -> None:
         graph.operators = operators
 
 
-def dequantized_half(model: Any, graph: Any, index: int) -> Any:
+def dequantized_half(model: Model, graph: SubGraph, index: int) -> Operator:
     """A DEQUANTIZE that makes a constant tensor out of a float16 copy, which takes its place."""
     full = graph.tensors[index]
     values = np.asarray(model.buffers[full.buffer].data).view(np.float32)
@@ -92,7 +97,7 @@ def dequantized_half(model: Any, graph: Any, index: int) -> Any:
     return new_operator(code, [len(graph.tensors) - 1], [index])
 
 
-def added_afterwards(model: Any, graph: Any, operator: Any) -> Any:
+def added_afterwards(model: Model, graph: SubGraph, operator: Operator) -> Operator:
     """An ADD of an op's bias, which is taken from the op."""
     (result,), bias = operator.outputs, int(operator.inputs[BIAS])
     product = schema.TensorT()
@@ -111,7 +116,7 @@ def added_afterwards(model: Any, graph: Any, operator: Any) -> Any:
     return add
 
 
-def new_operator(code: int, inputs: list[int], outputs: list[int]) -> Any:
+def new_operator(code: int, inputs: list[int], outputs: list[int]) -> Operator:
     """An op of a code's index, without options."""
     operator = schema.OperatorT()
     operator.opcodeIndex = code
@@ -119,7 +124,7 @@ def new_operator(code: int, inputs: list[int], outputs: list[int]) -> Any:
     return operator
 
 
-def has_large_bias(model: Any, graph: Any, operator: Any) -> bool:
+def has_large_bias(model: Model, graph: SubGraph, operator: Operator) -> bool:
     """Whether an op is x W + b with many numbers in a constant float32 b, and no activation."""
     code = builtin(model.operatorCodes[operator.opcodeIndex])
     if code != schema.BuiltinOperator.FULLY_CONNECTED or len(operator.inputs) <= BIAS:
@@ -135,12 +140,12 @@ def has_large_bias(model: Any, graph: Any, operator: Any) -> bool:
     )
 
 
-def builtin(code: Any) -> int:
+def builtin(code: OperatorCode) -> int:
     """An operator code's number, which old readers look for in another field."""
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
-def operator_code(model: Any, number: int, version: int) -> int:
+def operator_code(model: Model, number: int, version: int) -> int:
     """Index of a built-in op's code, added where it is missing."""
     for index, code in enumerate(model.operatorCodes):
         if builtin(code) == number:
@@ -153,9 +158,9 @@ def operator_code(model: Any, number: int, version: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def share_buffers(model: Any) -> None:
+def share_buffers(model: Model) -> None:
     """One buffer for equal bytes, none for nothing; buffer 0 is the empty one."""
-    kept: list[Any] = [model.buffers[0]]
+    kept: list[schema.BufferT] = [model.buffers[0]]
     first: dict[bytes, int] = {b"": 0}
     places: dict[int, int] = {}
     held = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
@@ -174,7 +179,7 @@ def share_buffers(model: Any) -> None:
         entry.buffer = places[entry.buffer]
 
 
-def drop_names(model: Any) -> None:
+def drop_names(model: Model) -> None:
     """Names stay where an application may see them."""
     for graph in model.subgraphs:
         seen = {int(index) for index in (*graph.inputs, *graph.outputs)}

@@ -25,7 +25,7 @@ from ai_edge_litert.interpreter import Interpreter
 from export.saved_model.graph import Signatures, Tensors, prefixed, unprefixed, variables_of
 from export.tflite.check import Check, random_sentences
 from export.tflite.check_translation import compare_translation
-from export.tflite.module import LENGTH, Inputs, LiteModule, padded_row
+from export.tflite.module import LENGTH, Inputs, LiteModule, Text, padded_row
 from export.tflite.signatures import fixed
 from export.tflite.softmax import top_words
 from zoo.models import Seq2Seq
@@ -80,14 +80,14 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
         return {**top_words(log_probs, first=EOS), **prefixed(changed)}
 
     def score(self, ids: tf.Tensor, length: tf.Tensor, target_ids: tf.Tensor) -> Tensors:
-        first = self.python_model.encode(self.source(ids, length))
-        changed = {name: first[name] for name in self.python_model.state_names}
+        initial = self.python_model.encode(self.source(ids, length))
+        changed = {name: initial[name] for name in self.python_model.state_names}
         words = tf.reduce_sum(tf.cast(target_ids[0] != PAD, tf.int32))
 
         def add(
             t: tf.Tensor, token: tf.Tensor, total: tf.Tensor, state: Tensors
         ) -> tuple[tf.Tensor | Tensors, ...]:
-            log_probs, new = self.python_model.step_graph(token, {**first, **state})
+            log_probs, new = self.python_model.step_graph(token, {**initial, **state})
             target = target_ids[:, t]
             kept = fixed({name: new[name] for name in state}, state)
             return t + 1, target, total + tf.gather(log_probs[0], target), kept
@@ -136,7 +136,7 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
         model = self.python_model
         return {"source": model.source_tokenizer, "target": model.target_tokenizer}
 
-    def sentences(self, texts: Iterable[Any] | None) -> list[SourceAndTarget]:
+    def sentences(self, texts: Iterable[Text] | None) -> list[SourceAndTarget]:
         """Source ids to compare on, of the texts or by chance, with those of a given target."""
         source, target = self.python_model.source_tokenizer, self.python_model.target_tokenizer
         if texts is None:

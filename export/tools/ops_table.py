@@ -10,71 +10,84 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TypeAlias
 
 from export.tflite.convert import convert
 from export.tflite.exporter import lite_module, traced
 from export.tflite.ops import operators
 from export.tools.page import markdown, write_table
 from zoo import models
+from zoo.models.base import PresetModel
+from zoo.text import Tokenizer
 
 TEXTS = ["the cat is small", "the dog is big", "a small cat looks at the dog", "the cat is big"]
 WORDS = 4_100  # enough for the blocks of tflite/softmax and the halved biases of tflite/slim
+Makers: TypeAlias = dict[str, Callable[[], PresetModel]]
 
 
-def architectures() -> dict[str, Callable[[], Any]]:
+def architectures() -> Makers:
     """A tiny model of each architecture of the zoo, by the name in the table."""
     many = " ".join(f"w{i}" for i in range(WORDS))
     tokenizer = models.NGramLanguageModel.train([*TEXTS, many], order=1).tokenizer
+    return {**counts(tokenizer), **networks(tokenizer), **translators(tokenizer)}
 
-    def recurrent(**settings: Any) -> Any:
-        small = {"units": 4, "embedding_dim": 4, "num_layers": 2}
-        return models.RecurrentLanguageModel(tokenizer, **{**small, **settings})
 
-    def bidirectional(**settings: Any) -> Any:
-        small = {"units": 4, "embedding_dim": 4, "num_layers": 2}
-        return models.BidirectionalLanguageModel(tokenizer, **{**small, **settings})
-
-    def counted(**settings: Any) -> Any:
-        return models.NGramLanguageModel.train(TEXTS, tokenizer=tokenizer, **settings)
-
-    def translator(**settings: Any) -> Any:
-        small = {"units": 4, "embedding_dim": 4, "max_target_length": 8}
-        return models.Seq2Seq(tokenizer, tokenizer, **{**small, **settings})
-
-    def nplm() -> Any:
-        return models.NeuralProbabilisticLanguageModel(
-            tokenizer, window=2, units=4, embedding_dim=4
-        )
-
-    every_extension = {
-        "separate_weights": True,
-        "feed_context": True,
-        "num_layers": 2,
-        "bidirectional_encoder": True,
-        "reverse_source": True,
+def counts(tokenizer: Tokenizer) -> Makers:
+    """N-gram models and their interpolation."""
+    train = partial(models.NGramLanguageModel.train, TEXTS, tokenizer=tokenizer)
+    return {
+        "n-gram, maximum likelihood": partial(train, order=2, smoothing="mle"),
+        "n-gram, stupid backoff": partial(train, order=3, smoothing="stupid_backoff"),
+        "n-gram, Kneser-Ney": partial(train, order=3),
+        "interpolated n-grams": lambda: models.InterpolatedLanguageModel(
+            [train(order=1), train(order=2)]
+        ),
     }
+
+
+def networks(tokenizer: Tokenizer) -> Makers:
+    """Neural language models, in one direction and in both."""
+    recurrent = partial(
+        models.RecurrentLanguageModel, tokenizer, units=4, embedding_dim=4, num_layers=2
+    )
+    bidirectional = partial(
+        models.BidirectionalLanguageModel, tokenizer, units=4, embedding_dim=4, num_layers=2
+    )
     identity = {"activation": "relu", "recurrent_initializer": "identity"}
     return {
-        "n-gram, maximum likelihood": lambda: counted(order=2, smoothing="mle"),
-        "n-gram, stupid backoff": lambda: counted(order=3, smoothing="stupid_backoff"),
-        "n-gram, Kneser-Ney": lambda: counted(order=3),
-        "interpolated n-grams": lambda: models.InterpolatedLanguageModel(
-            [counted(order=1), counted(order=2)]
+        "feed-forward (NPLM)": partial(
+            models.NeuralProbabilisticLanguageModel, tokenizer, window=2, units=4, embedding_dim=4
         ),
-        "feed-forward (NPLM)": nplm,
-        "RNN, sigmoid": lambda: recurrent(cell="rnn", cell_options={"activation": "sigmoid"}),
-        "RNN, tanh": lambda: recurrent(cell="rnn"),
-        "IRNN": lambda: recurrent(cell="rnn", cell_options=identity),
-        "GRU": lambda: recurrent(cell="gru"),
-        "LSTM": lambda: recurrent(cell="lstm"),
-        "CIFG, projected and tied": lambda: recurrent(cell="cifg", tied=True, num_layers=1),
-        "bidirectional": lambda: bidirectional(cell="rnn"),
-        "bidirectional, deep": lambda: bidirectional(cell="lstm", mixing="layers"),
-        "translation, base form": translator,
-        "translation, extensions I-V": lambda: translator(**every_extension),
-        "translation, attention": lambda: translator(
-            **every_extension, attention="bahdanau", readout_units=4, cell="gru"
+        "RNN, sigmoid": partial(recurrent, cell="rnn", cell_options={"activation": "sigmoid"}),
+        "RNN, tanh": partial(recurrent, cell="rnn"),
+        "IRNN": partial(recurrent, cell="rnn", cell_options=identity),
+        "GRU": partial(recurrent, cell="gru"),
+        "LSTM": partial(recurrent, cell="lstm"),
+        "CIFG, projected and tied": partial(recurrent, cell="cifg", tied=True, num_layers=1),
+        "bidirectional": partial(bidirectional, cell="rnn"),
+        "bidirectional, deep": partial(bidirectional, cell="lstm", mixing="layers"),
+    }
+
+
+def translators(tokenizer: Tokenizer) -> Makers:
+    """Translation models."""
+    base = partial(
+        models.Seq2Seq, tokenizer, tokenizer, units=4, embedding_dim=4, max_target_length=8
+    )
+    extended = partial(
+        base,
+        separate_weights=True,
+        feed_context=True,
+        num_layers=2,
+        bidirectional_encoder=True,
+        reverse_source=True,
+    )
+    return {
+        "translation, base form": base,
+        "translation, extensions I-V": extended,
+        "translation, attention": partial(
+            extended, attention="bahdanau", readout_units=4, cell="gru"
         ),
     }
 

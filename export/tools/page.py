@@ -23,7 +23,7 @@ def markdown(rows: Rows) -> str:
     return "\n".join(lines)
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """A value as a reader expects it."""
     if value is None:
         return ""

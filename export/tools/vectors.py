@@ -12,9 +12,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import zoo
 from export.tflite.package import tokenizer_rules
+from zoo.text import SubwordTokenizer, Tokenizer, WordTokenizer
+from zoo.text.vocabulary import VOCABULARY_FILE
 
 FILE = Path(__file__).parents[2] / "docs" / "device_vectors.json"
 ENGLISH = [
@@ -49,7 +52,10 @@ PIECES = [
 ]
 
 
-def cases(tokenizer: Any, texts: list[str]) -> list[dict[str, Any]]:
+Row: TypeAlias = dict[str, Any]  # as JSON has it
+
+
+def cases(tokenizer: Tokenizer, texts: list[str]) -> list[Row]:
     """Each text as the tokenizer reads it, and as it writes its ids."""
     rows = []
     for text in texts:
@@ -59,45 +65,37 @@ def cases(tokenizer: Any, texts: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def vectors() -> dict[str, Any]:
-    """The content of the file."""
-    import zoo
-    from zoo.text import SubwordTokenizer, WordTokenizer
+def row(name: str, tokenizer: Tokenizer, vocabulary: str | list[str], texts: list[str]) -> Row:
+    """One tokenizer; its vocabulary is a file of the preset, or its words themselves."""
+    return {
+        "name": name,
+        "rules": tokenizer_rules(tokenizer),
+        "vocabulary": vocabulary,
+        "cases": cases(tokenizer, texts),
+    }
 
+
+def vectors() -> Row:
+    """The content of the file."""
     english = zoo.load("cifg_tatoeba_en").tokenizer
     translator = zoo.load("seq2seq_tatoeba_de_en")
-    own = {
+    source, target = translator.source_tokenizer, translator.target_tokenizer
+    rows = [
+        row("cifg_tatoeba_en", english, VOCABULARY_FILE, ENGLISH),
+        row("seq2seq_tatoeba_de_en, source", source, f"source/{VOCABULARY_FILE}", GERMAN),
+        row("seq2seq_tatoeba_de_en, target", target, f"target/{VOCABULARY_FILE}", ENGLISH),
+    ]
+    own: dict[str, tuple[Tokenizer, list[str]]] = {
         "words with capitals": (WordTokenizer.train([*ENGLISH, *GERMAN], lowercase=False), ENGLISH),
         "white space": (WordTokenizer.train(WORDS, split="whitespace"), [*WORDS, *ENGLISH[:4]]),
         "subwords": (SubwordTokenizer.train(WORDS * 3, size=60), [*WORDS, *PIECES]),
     }
-    shipped = {
-        "cifg_tatoeba_en": (english, "", ENGLISH),
-        "seq2seq_tatoeba_de_en, source": (translator.source_tokenizer, "source", GERMAN),
-        "seq2seq_tatoeba_de_en, target": (translator.target_tokenizer, "target", ENGLISH),
-    }
-    rows: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "rules": tokenizer_rules(tokenizer),
-            "vocabulary": f"{folder}/vocabulary.txt".lstrip("/"),
-            "cases": cases(tokenizer, texts),
-        }
-        for name, (tokenizer, folder, texts) in shipped.items()
-    ]
     for name, (tokenizer, texts) in own.items():
-        rows.append(
-            {
-                "name": name,
-                "rules": tokenizer_rules(tokenizer),
-                "vocabulary": list(tokenizer.vocabulary),
-                "cases": cases(tokenizer, texts),
-            }
-        )
+        rows.append(row(name, tokenizer, list(tokenizer.vocabulary), texts))
     return {"format": 1, "tokenizers": rows}
 
 
-def as_text(content: dict[str, Any]) -> str:
+def as_text(content: Row) -> str:
     """The file's text, a line a case."""
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
 
