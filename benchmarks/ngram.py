@@ -15,22 +15,23 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import in_turns, report
+from benchmarks.timing import Contestants, in_turns, report
 from zoo.models.ngram import NGramLanguageModel
 
 NOISE = 0.1
 CONTEXTS = 200
 KENLM_CONTEXTS = 2  # scoring every word of the vocabulary in Python is that slow
 TOP = 10
+Row = dict[str, Any]  # figures and names, printed as they are
 
 
-def build(path: Path, order: int) -> tuple[NGramLanguageModel, dict[str, Any]]:
+def build(path: Path, order: int) -> tuple[NGramLanguageModel, Row]:
     """Train on a text file; the model and what it took."""
     started = time.perf_counter()
     with path.open(encoding="utf-8") as lines:
@@ -42,15 +43,15 @@ def build(path: Path, order: int) -> tuple[NGramLanguageModel, dict[str, Any]]:
     return model, {"seconds": round(seconds, 2), "peak_mib": round(peak)}
 
 
-def _measured(path: Path, order: int) -> dict[str, Any]:
+def _measured(path: Path, order: int) -> Row:
     model, row = build(path, order)
     return {**row, "entries": model.tables.entries}
 
 
-def build_rows(texts: dict[str, Path], rounds: int) -> Iterator[dict[str, Any]]:
+def build_rows(texts: dict[str, Path], rounds: int) -> Iterator[Row]:
     """The median of `rounds` builds of each text and order, in turns."""
     jobs = [(name, order) for name in texts for order in (3, 5)]
-    runs: dict[tuple[str, int], list[dict[str, Any]]] = {job: [] for job in jobs}
+    runs: dict[tuple[str, int], list[Row]] = {job: [] for job in jobs}
     context = multiprocessing.get_context("spawn")
     for _ in range(rounds):
         for name, order in jobs:
@@ -88,7 +89,7 @@ def write_big(source: Path, path: Path, megabytes: float, seed: int = 1) -> None
 
 def comparison_rows(
     model: NGramLanguageModel, sentences: list[str], folder: Path, rounds: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Tokens a second and contexts a second of ours and of `kenlm` on the same file."""
     arpa = folder / "model.arpa"
     model.save_arpa(arpa)
@@ -101,7 +102,7 @@ def comparison_rows(
     yield from _top_rows(model, other, sentences, rounds)
 
 
-def index_row(model: NGramLanguageModel) -> dict[str, Any]:
+def index_row(model: NGramLanguageModel) -> Row:
     """What the hash index takes, which is otherwise made once enough has been scored."""
     started = time.perf_counter()
     model.scorer.make_index()
@@ -113,7 +114,7 @@ def index_row(model: NGramLanguageModel) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def agreement_row(model: NGramLanguageModel, other: Any, sentences: list[str]) -> dict[str, Any]:
+def agreement_row(model: NGramLanguageModel, other: Any, sentences: list[str]) -> Row:
     """The largest difference of a sentence's log10, and of it a word.
 
     Words are added up here: `kenlm.Model.score` adds them in float32.
@@ -139,8 +140,8 @@ def load_kenlm(arpa: Path) -> Any:
 
 def _score_rows(
     model: NGramLanguageModel, other: Any, sentences: list[str], tokens: int, rounds: int
-) -> Iterator[dict[str, Any]]:
-    contestants: dict[str, Callable[[], Any]] = {"ours": lambda: model.score(sentences)}
+) -> Iterator[Row]:
+    contestants: Contestants = {"ours": lambda: model.score(sentences)}
     if other:
         contestants["kenlm score"] = lambda: [other.score(s) for s in sentences]
         contestants["kenlm full_scores"] = lambda: [list(other.full_scores(s)) for s in sentences]
@@ -149,9 +150,9 @@ def _score_rows(
 
 def _top_rows(
     model: NGramLanguageModel, other: Any, sentences: list[str], rounds: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     contexts = [" ".join(s.split()[:8]) for s in sentences if s.strip()][:CONTEXTS]
-    contestants: dict[str, Callable[[], Any]] = {"ours": lambda: model.next_words(contexts, k=TOP)}
+    contestants: Contestants = {"ours": lambda: model.next_words(contexts, k=TOP)}
     counts = {"ours": len(contexts), "kenlm every word": KENLM_CONTEXTS}
     if other:
         words = [w for w in model.tokenizer.vocabulary if not w.startswith("<")]
@@ -175,7 +176,7 @@ def kenlm_top(other: Any, words: list[str], context: str) -> list[tuple[float, s
 
 def _rates(
     measure: str, timings: dict[str, dict[str, float]], counts: dict[str, int]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     rates = {name: counts[name] / t["wall_ms"] * 1e3 for name, t in timings.items()}
     work = {name: t["cpu_ms"] / counts[name] for name, t in timings.items()}
     for name, timing in timings.items():

@@ -35,7 +35,7 @@ class Found(NamedTuple):
     backoffs: np.ndarray
 
 
-Look = Callable[[int, np.ndarray, np.ndarray], Found]
+Lookup = Callable[[int, np.ndarray, np.ndarray], Found]
 
 
 def find(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -79,19 +79,19 @@ def search(tables: NGramTables, k: int, contexts: np.ndarray, words: np.ndarray)
 
 
 def stream_log_probs(
-    tables: NGramTables, stream: np.ndarray, look: Look | None = None
+    tables: NGramTables, stream: np.ndarray, lookup: Lookup | None = None
 ) -> np.ndarray:
     """log P of each id of sentences `<bos> w_1 ... w_n <eos>` one after another.
 
     Args:
-        look: `search` of these tables; `zoo.ngrams.index.index` has a faster one for much text.
+        lookup: `search` of these tables; `zoo.ngrams.index.index` has a faster one for much text.
         stream: [n] ids. Nothing is looked up across sentences, as no n-gram has `<eos>` in front
             or `<bos>` behind.
 
     Returns:
         [n] float32; what stands at `<bos>` is without meaning.
     """
-    look = look or partial(search, tables)
+    lookup = lookup or partial(search, tables)
     stream = stream.astype(np.int64)
     values = tables.levels[0].log_prob.take(stream).astype(np.float32)
     last, following, scores = len(stream) - 2, stream[1:], values[1:]
@@ -99,7 +99,7 @@ def stream_log_probs(
     contexts = stream[:-1]
     backoffs = tables.levels[0].backoff.take(contexts) if tables.order > 1 else contexts
     for k in range(1, tables.order):
-        found = look(k, contexts, following if at is None else following.take(at))
+        found = lookup(k, contexts, following if at is None else following.take(at))
         updated = scores if at is None else scores.take(at)
         updated += backoffs
         updated[found.hit] = found.log_probs

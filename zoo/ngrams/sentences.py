@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ CHUNK = 500  # sentences at a time at least: fewer do not pay for a thread
 LARGEST_CHUNK = 20_000  # and at most, as a chunk's arrays are many times its text
 CPUS = usable_cores()
 Scores = tuple[np.ndarray, np.ndarray, np.ndarray]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class SentenceScorer:
@@ -59,7 +62,7 @@ class SentenceScorer:
         return sentence_log_probs(self.tables, ids, self.find), tokens, unknown
 
 
-def in_parallel(function: Callable, items: Sequence) -> list:
+def in_parallel(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """`function` of each item, on threads where there are several: NumPy releases the GIL."""
     workers = min(CPUS, len(items))
     if workers < 2:
@@ -71,16 +74,16 @@ def in_parallel(function: Callable, items: Sequence) -> list:
     return [done[i % workers][i // workers] for i in range(len(items))]
 
 
-def _mapped(function: Callable, items: Sequence) -> list:
+def _mapped(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     return [function(item) for item in items]
 
 
 def sentence_log_probs(
-    tables: NGramTables, ids: np.ndarray, look: query.Look | None = None
+    tables: NGramTables, ids: np.ndarray, lookup: query.Lookup | None = None
 ) -> np.ndarray:
     """Each sentence's log-probability, `<eos>` included; [sentences] float64."""
     stream = stream_of(ids)
-    values = query.stream_log_probs(tables, stream, look).astype(np.float64)
+    values = query.stream_log_probs(tables, stream, lookup).astype(np.float64)
     starts = np.flatnonzero(stream == BOS)
     values[starts] = 0.0
     return np.add.reduceat(values, starts)

@@ -1,4 +1,4 @@
-"""A hash index over the tables, for scoring much text: one look where a binary search takes ten.
+"""A hash index over the tables, for scoring much text: one probe where a binary search takes ten.
 
 The tables alone answer every question, so the index is made in memory when it pays (`PAYS_AFTER`)
 and is never saved. A slot holds an n-gram's key, context and last word in one number, with its
@@ -58,7 +58,7 @@ class LevelIndex:
             slots["backoff"][at] = above.backoff[:-1]
         return cls(hashed, slots, place_bits, words)
 
-    def look(self, contexts: np.ndarray, words: np.ndarray) -> query.Found:
+    def lookup(self, contexts: np.ndarray, words: np.ndarray) -> query.Found:
         """The n-grams `contexts` continued by `words`, both int64."""
         keys = contexts * self.vocabulary_size
         keys += words
@@ -82,10 +82,10 @@ class HashFinder:
         level = self.levels[k - 1]
         if level is None:
             return query.search(self.tables, k, contexts, words)
-        return level.look(contexts, words)
+        return level.lookup(contexts, words)
 
     @property
     def bytes(self) -> int:
         """Size of all slots and of what finds them."""
         levels = [level for level in self.levels if level is not None]
-        return sum(level.slots.nbytes + level.hash.moved.nbytes for level in levels)
+        return sum(level.slots.nbytes + level.hash.shifts.nbytes for level in levels)

@@ -1,4 +1,4 @@
-"""A place of its own for each key of a set, so that a key is found with one look.
+"""A place of its own for each key of a set, so that a key is found with one probe.
 
 Hash and displace: a key's hash names its bucket and a place; every place of a bucket is moved by
 the same distance, chosen when the hash is made such that no two keys meet. A look-up is the same
@@ -24,12 +24,12 @@ class PerfectHash:
     Attributes:
         multiplier: odd.
         place_bits: there are 2 ** place_bits places.
-        moved: how far the places of each bucket are moved; [buckets] int16 or int32.
+        shifts: how far the places of each bucket are moved; [buckets] int16 or int32.
     """
 
     multiplier: np.uint64
     place_bits: int
-    moved: np.ndarray
+    shifts: np.ndarray
 
     @property
     def size(self) -> int:
@@ -43,7 +43,7 @@ class PerfectHash:
         buckets = hashed >> np.uint64(64 - bits + BUCKET_BITS)
         hashed >>= np.uint64(64 - 2 * bits + BUCKET_BITS)
         places = hashed.view(np.int64)
-        places += self.moved.take(buckets.view(np.int64))
+        places += self.shifts.take(buckets.view(np.int64))
         places &= self.size - 1
         return places
 
@@ -58,9 +58,9 @@ class PerfectHash:
             hashed >>= np.uint64(64 - 2 * bits + BUCKET_BITS)
             # Two keys of one bucket and one place stay together however far they are moved.
             if not (hashed[1:] == hashed[:-1]).any():
-                moved = _distances(hashed.view(np.int64), bits)
-                if moved is not None:
-                    return cls(multiplier, bits, moved)
+                shifts = _distances(hashed.view(np.int64), bits)
+                if shifts is not None:
+                    return cls(multiplier, bits, shifts)
             bits += attempt % TRIES == 0
         raise ValueError("no hash without collisions: the keys are not distinct")
 
@@ -74,25 +74,25 @@ def _distances(hashed: np.ndarray, bits: int) -> np.ndarray | None:
         hashed: rising, a bucket's number above `bits` bits of a place.
         bits: of a place.
     """
-    moved = np.zeros(1 << (bits - BUCKET_BITS), np.int32)
+    shifts = np.zeros(1 << (bits - BUCKET_BITS), np.int32)
     owner = np.full(1 << bits, FREE, np.int32)  # the bucket in each place
     buckets = hashed >> bits
     first = np.flatnonzero(np.diff(buckets, prepend=FREE))
     sizes = np.diff(first, append=len(hashed))
     for size in range(int(sizes.max(initial=0)), 1, -1):
         rows = first[sizes == size]
-        if not _settle(hashed[rows[:, None] + np.arange(size)], buckets[rows], owner, moved):
+        if not _settle(hashed[rows[:, None] + np.arange(size)], buckets[rows], owner, shifts):
             return None
     rows = first[sizes == 1]
     rows = rows[np.argsort(hashed[rows] & (len(owner) - 1))]
     free = np.flatnonzero(owner == FREE)
     free = free[np.arange(len(rows)) * len(free) // max(len(rows), 1)]  # spread, so never far
-    moved[buckets[rows]] = free - (hashed[rows] & (len(owner) - 1))
-    is_near = np.abs(moved).max(initial=0) < 2**15
-    return moved.astype(np.int16) if is_near else moved  # small enough for a nearer cache
+    shifts[buckets[rows]] = free - (hashed[rows] & (len(owner) - 1))
+    is_near = np.abs(shifts).max(initial=0) < 2**15
+    return shifts.astype(np.int16) if is_near else shifts  # small enough for a nearer cache
 
 
-def _settle(hashed: np.ndarray, buckets: np.ndarray, owner: np.ndarray, moved: np.ndarray) -> bool:
+def _settle(hashed: np.ndarray, buckets: np.ndarray, owner: np.ndarray, shifts: np.ndarray) -> bool:
     """Move buckets of one size, [buckets, size], to free places; all try each distance at once.
 
     Returns:
@@ -108,7 +108,7 @@ def _settle(hashed: np.ndarray, buckets: np.ndarray, owner: np.ndarray, moved: n
         holds = owner[places] == names
         wins = holds.all(axis=1)
         owner[places[~wins][holds[~wins]]] = FREE
-        moved[buckets[trying[wins]]] = distance
+        shifts[buckets[trying[wins]]] = distance
         left = np.ones(len(buckets), bool)
         left[trying[wins]] = False
         hashed, buckets = hashed[left], buckets[left]

@@ -1,7 +1,7 @@
 """Ids of text that white space separates, in NumPy: no Python object for each word.
 
 The text is one array of UTF-8 bytes. A word of at most 8 bytes is its own key, one number; of a
-longer word the key is mixed from its first 16 bytes, and what the key finds is compared. One look
+longer word the key is mixed from its first 16 bytes, and what the key finds is compared. One probe
 into a table gives the ids of all keys (see `zoo.ngrams.index.perfect_hash`).
 """
 
@@ -32,7 +32,7 @@ class WhitespaceIds:
     """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
-        # A word with a lone surrogate or a null character is never looked for here.
+        # A word with a lone surrogate or a null character is never sought here.
         words = {END.encode(): EOS}
         for i, word in enumerate(vocabulary[EOS + 1 :], EOS + 1):
             words[word.encode("utf-8", "surrogatepass")] = i
