@@ -165,12 +165,9 @@ class NGramLanguageModel(LanguageModel):
         return {"context": np.full((batch_size, self.order - 1), PAD, np.int32)}
 
     def step(self, token_ids: Tensor, state: State) -> tuple[np.ndarray, State]:
-        context = self._moved(np.asarray(state["context"]), np.asarray(token_ids))
+        both = np.concatenate([state["context"], np.asarray(token_ids)[:, None]], axis=1)
+        context = both[:, 1:].astype(np.int32)
         return self._distribution(context), {"context": context}
-
-    def _moved(self, context: np.ndarray, token_ids: np.ndarray) -> np.ndarray:
-        both = np.concatenate([context, token_ids[:, None]], axis=1)
-        return both[:, 1:].astype(np.int32)
 
     def _distribution(self, context: np.ndarray) -> np.ndarray:
         values = query.distribution(self.tables, context)

@@ -1,6 +1,6 @@
 """Byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv 1508.07909): learning and merging.
 
-A piece that goes on in a word is written with `##` in front ("##ing"), so no piece tells of the
+A piece that continues a word is written with `##` in front ("##ing"), so no piece tells of the
 words around it and a line of a vocabulary file says all there is to know: the merge that makes a
 piece is the one of the two pieces which the pieces above it leave of its characters.
 """
@@ -71,11 +71,11 @@ def merge_ranks(vocabulary: Sequence[str], first: int) -> dict[Pair, int]:
     ranks: dict[Pair, int] = {}
     known = set(vocabulary[first:])
     for i, piece in enumerate(vocabulary[first:], first):
-        goes_on = piece.startswith(MARK) and len(piece) > len(MARK)
-        letters = piece[len(MARK) :] if goes_on else piece
+        continues = piece.startswith(MARK) and len(piece) > len(MARK)
+        letters = piece[len(MARK) :] if continues else piece
         if len(letters) == 1:
             continue
-        start = [MARK + letter for letter in letters] if goes_on else characters(letters)
+        start = [MARK + letter for letter in letters] if continues else characters(letters)
         parts = segment(start, ranks)
         if len(parts) != 2 or not known.issuperset(parts):
             raise ZooError(

@@ -20,7 +20,7 @@ class SubwordTokenizer(Tokenizer):
 
     Text is cut into words and punctuation as by `WordTokenizer`; each word is put together from
     its characters by byte-pair encoding (Sennrich et al. 2016), exactly and in the same order in
-    Python and in the graph. A piece that goes on in a word starts with `##`. A character that the
+    Python and in the graph. A piece that continues a word starts with `##`. A character that the
     vocabulary lacks is one `<unk>`; nothing is dropped. Words longer than 64 characters are cut.
 
     Args:

@@ -28,8 +28,8 @@ class GraphSubwordTokenizer(tf.Module):
         vocabulary = tokenizer.vocabulary
         self.size = len(vocabulary)
         self.cut = WordCutter(tokenizer.lowercase, tokenizer.split)
-        self.first_ids = CodePointTable(character_ids(vocabulary, goes_on=False))
-        self.later_ids = CodePointTable(character_ids(vocabulary, goes_on=True))
+        self.first_ids = CodePointTable(character_ids(vocabulary, continues=False))
+        self.later_ids = CodePointTable(character_ids(vocabulary, continues=True))
         keys, made = pair_table(tokenizer.id_pairs(), self.size)
         self.pair_keys = tf.Variable(keys, trainable=False)
         self.pair_pieces = tf.Variable(made, trainable=False)
@@ -99,12 +99,12 @@ def _every_second(chosen: tf.Tensor) -> tf.Tensor:
     return chosen & ((places - tf.gather(first, runs)) % 2 == 0)
 
 
-def character_ids(vocabulary: Sequence[str], goes_on: bool) -> np.ndarray:
+def character_ids(vocabulary: Sequence[str], continues: bool) -> np.ndarray:
     """The id of each code point as a piece, `<unk>` for most; [code points] int32."""
     table = np.full(codepoints.CODE_POINTS, UNK, dtype=np.int32)
-    length = 1 + len(bpe.MARK) * goes_on
+    length = 1 + len(bpe.MARK) * continues
     for i, piece in enumerate(vocabulary):
-        if i > EOS and len(piece) == length and (not goes_on or piece.startswith(bpe.MARK)):
+        if i > EOS and len(piece) == length and (not continues or piece.startswith(bpe.MARK)):
             table[ord(piece[-1])] = i
     return table
 
