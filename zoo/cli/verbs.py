@@ -1,0 +1,170 @@
+"""What each verb does: it calls one public function and yields rows; it prints nothing.
+
+The work of some verbs is done by the packages above this one. They are named here as strings,
+in one table, and imported when the verb is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError
+
+Rows = Iterator[dict[str, Any]]
+
+# Verb (or what a verb needs) -> module and function of a package that `zoo` does not import.
+ELSEWHERE = {
+    "train": ("training.cli", "train"),
+    "evaluate": ("training.cli", "evaluate"),
+    "gradients": ("training.cli", "gradients"),
+    "corpus": ("training.datasets.load", "load"),
+    "export": ("export.cli", "export"),
+    "serve": ("serving.__main__", "main"),
+}
+
+
+def call_by_name(name: str, *arguments: Any) -> Any:
+    """Call the function that `ELSEWHERE` has under this name."""
+    module, function = ELSEWHERE[name]
+    return getattr(importlib.import_module(module), function)(*arguments)
+
+
+def load_model(name: str, method: str) -> Any:
+    """A preset's model, refused with a line if it is of a kind that lacks the verb's method."""
+    import zoo
+
+    model = zoo.load(name)
+    if not hasattr(model, method):
+        raise ZooError(f"preset {name!r} is a {type(model).__name__}, which cannot {method}")
+    return model
+
+
+def texts_of(options: argparse.Namespace) -> list[str]:
+    """The texts on the command line, or the lines of --file (`-`: standard input)."""
+    texts = [_decoded(text) for text in options.text]
+    name = getattr(options, "file", None)
+    if name is None:
+        if not texts:
+            raise ZooError("no text given; write it in quotes after the verb")
+        return texts
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        lines = data.decode("utf-8").split("\n")
+    except OSError as error:
+        raise ZooError(f"cannot read {name!r}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ZooError(f"{name!r} is not UTF-8 (byte {error.start}); convert it first") from None
+    return texts + [line.removesuffix("\r") for line in (lines[:-1] if not lines[-1] else lines)]
+
+
+def _decoded(text: str) -> str:
+    """Arguments that were not UTF-8 arrive as surrogates, which no tokenizer should see."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ZooError("the text is not valid UTF-8; check the terminal's encoding") from None
+    return text
+
+
+def list_verb(options: argparse.Namespace) -> Rows:
+    from zoo.presets.store import list_presets
+
+    for name, info in list_presets().items():
+        keys = ("description", "parameters", "data", "licence", "metrics")
+        yield {"name": name, **{key: getattr(info, key) for key in keys}}
+
+
+def next_verb(options: argparse.Namespace) -> Rows:
+    model, texts = load_model(options.preset, "next_words"), texts_of(options)
+    for text, words in zip(texts, model.next_words(texts, k=options.k), strict=True):
+        yield {"text": text, "words": word_list(words)}
+
+
+def fill_verb(options: argparse.Namespace) -> Rows:
+    model, texts = load_model(options.preset, "fill"), texts_of(options)
+    for text, words in zip(texts, model.fill(texts, k=options.k), strict=True):
+        yield {"text": text, "words": word_list(words)}
+
+
+def word_list(words: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [{"word": word, "probability": probability} for word, probability in words]
+
+
+def score_verb(options: argparse.Namespace) -> Rows:
+    texts = texts_of(options)
+    scores = load_model(options.preset, "score").score(texts)
+    for text, score in zip(texts, scores, strict=True):
+        yield {
+            "text": text,
+            "log_prob": score.log_prob,
+            "tokens": score.tokens,
+            "oov": score.oov,
+            "perplexity": score.perplexity,
+        }
+
+
+def rank_verb(options: argparse.Namespace) -> Rows:
+    ranked = load_model(options.preset, "rank").rank(texts_of(options))
+    for i, (text, log_prob) in enumerate(ranked):
+        yield {"rank": i + 1, "text": text, "log_prob": log_prob}
+
+
+def generate_verb(options: argparse.Namespace) -> Rows:
+    sampler = make_sampler(options)
+    model = load_model(options.preset, "generate")
+    yield {
+        "text": model.generate(
+            _decoded(options.prompt),
+            sampler=sampler,
+            max_words=options.max_words,
+            seed=options.seed,
+        )
+    }
+
+
+def make_sampler(options: argparse.Namespace) -> Any:
+    """The sampler that --sampler, --temperature, -k, -p and --beam describe."""
+    from zoo import decoding
+
+    temperature = options.temperature
+    makers: dict[str, Callable[[], Any]] = {
+        "greedy": decoding.Greedy,
+        "sample": lambda: decoding.Sample(temperature=temperature),
+        "top_k": lambda: decoding.TopK(options.k, temperature=temperature),
+        "top_p": lambda: decoding.TopP(options.p, temperature=temperature),
+        "beam": lambda: decoding.Beam(options.beam),
+    }
+    return makers[options.sampler]()
+
+
+def translate_verb(options: argparse.Namespace) -> Rows:
+    texts = texts_of(options)
+    model = load_model(options.preset, "translate")
+    more = {"rescore": load_model(options.rescore, "score")} if options.rescore else {}
+    answers = model.translate(texts, beam=options.beam, n_best=options.n_best, **more)
+    for text, best in zip(texts, answers, strict=True):
+        pairs = [{"text": translation, "score": score} for translation, score in best]
+        yield {"text": text, "translations": pairs}
+
+
+def forwarded(name: str) -> Callable[[argparse.Namespace], Rows]:
+    """A verb whose work is another package's."""
+
+    def verb(options: argparse.Namespace) -> Rows:
+        rows: Rows = call_by_name(name, options)
+        return rows
+
+    return verb
+
+
+def export_verb(options: argparse.Namespace) -> Rows:
+    """The texts of --data are training's to read and export's to compare on."""
+    corpus = None
+    if options.data is not None:
+        corpus = call_by_name("corpus", options.data, options.data_dir)
+    yield from call_by_name("export", options, corpus)
