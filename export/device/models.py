@@ -18,22 +18,30 @@ CONTINUED = re.compile("^##(.)")  # an unknown piece inside a word; kept: the re
 Words = list[tuple[str, float]]
 
 
-class NextWords:
-    """A language model's file.
+class WordModel:
+    """A file with one tokenizer that offers words.
 
     Args:
-        file: an opened file of kind "language_model".
+        file: an opened file.
     """
 
     def __init__(self, file: LiteFile) -> None:
         self.file = file
         self.tokenizer = file.tokenizers[""]
 
+    def offered(self, answer: dict[str, np.ndarray]) -> Words:
+        """The words of an answer with their probabilities."""
+        found = zip(answer["ids"][0], answer["log_probs"][0], strict=True)
+        return [(self.tokenizer.vocabulary[i], math.exp(value)) for i, value in found]
+
+
+class NextWords(WordModel):
+    """A language model's file, of kind "language_model"."""
+
     def next_words(self, text: str, k: int = 3) -> Words:
         """The likeliest words after a text, at most ten, with their probabilities."""
         ids = [BOS, *self.tokenizer.encode(text)]
-        answer = self.answer(ids)
-        return listed(answer, self.tokenizer.vocabulary)[:k]
+        return self.offered(self.answer(ids))[:k]
 
     def answer(self, ids: Sequence[int]) -> dict[str, np.ndarray]:
         """What follows a context of any length: its start at once, the rest word by word."""
@@ -59,16 +67,8 @@ class NextWords:
         }
 
 
-class FillBlank:
-    """A bidirectional model's file.
-
-    Args:
-        file: an opened file of kind "bidirectional".
-    """
-
-    def __init__(self, file: LiteFile) -> None:
-        self.file = file
-        self.tokenizer = file.tokenizers[""]
+class FillBlank(WordModel):
+    """A bidirectional model's file, of kind "bidirectional"."""
 
     def next_words(self, text: str, k: int = 3) -> Words:
         """The likeliest words for the one `___` of a text, with their probabilities."""
@@ -80,7 +80,7 @@ class FillBlank:
         answer = self.file.run(
             "fill", **self.file.row(row), position=np.array([len(left) + 1], np.int32)
         )
-        return listed(answer, self.tokenizer.vocabulary)[:k]
+        return self.offered(answer)[:k]
 
 
 class Translate:
@@ -149,9 +149,3 @@ def with_source_words(
         if i == UNK and place not in places and any(c.isalnum() for c in words[place])
     ]
     return " ".join([*([text] if text else []), *lost])
-
-
-def listed(answer: dict[str, np.ndarray], vocabulary: Sequence[str]) -> Words:
-    """The offered words with their probabilities."""
-    found = zip(answer["ids"][0], answer["log_probs"][0], strict=True)
-    return [(vocabulary[i], math.exp(value)) for i, value in found]
