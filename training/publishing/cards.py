@@ -8,8 +8,9 @@ from typing import Any
 
 from training.config import RunConfig
 from zoo.errors import ZooError
-from zoo.models import BidirectionalLanguageModel, Seq2Seq
+from zoo.models import BidirectionalLanguageModel
 from zoo.models.language_model import LanguageModel
+from zoo.models.seq2seq.translator import Translator
 
 PROMPTS = ("I would like to", "Where is the", "The stock market")
 BLANKS = ("the ___ is small", "I ___ like to go", "The stock ___ fell today")
@@ -109,7 +110,7 @@ def _fillings(model: BidirectionalLanguageModel, sources: Sequence[str] = GERMAN
 
 
 @examples.register
-def _translations(model: Seq2Seq, sources: Sequence[str] = GERMAN) -> str:
+def _translations(model: Translator, sources: Sequence[str] = GERMAN) -> str:
     answers = zip(sources, model.translate(list(sources)), strict=True)
     return "\n".join(f"- {source} → {best[0][0]}" for source, best in answers)
 

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
+from training.datasets import Pair
 from training.tasks.batches import encode_stream, sentence_batches
+from training.tasks.cloze import cloze_perplexity
+from training.tasks.language_model import stream_nats
 from training.tasks.progress_bar import tracked
+from training.tasks.translation import evaluate_translation
 from zoo.errors import ZooError
+from zoo.models import BidirectionalLanguageModel
 from zoo.models.language_model import LanguageModel
+from zoo.models.neural import NeuralLanguageModel
+from zoo.models.seq2seq.translator import Translator
 from zoo.text.vocabulary import CONTROL_TOKENS
 
 Rows = Iterator[dict[str, Any]]
@@ -39,27 +47,32 @@ def evaluate(model: Any, corpus: Any, split: str = "test") -> Rows:
     if not examples:
         raise ZooError(f"split {split!r} is empty")
     paired = not isinstance(examples[0], str)
-    if paired != hasattr(model, "translate"):
+    if paired != isinstance(model, Translator):
         kind = "sentence pairs" if paired else "sentences"
         raise ZooError(f"the data are {kind}, which a {type(model).__name__} cannot be tested on")
-    if paired:
-        from training.tasks.translation import evaluate_translation
-
-        return evaluate_translation(model, examples)
-    if isinstance(model, LanguageModel):
-        return language_model_rows(model, examples, corpus.is_stream)
-    return cloze_rows(model, examples)
+    return rows_of(model, examples, corpus.is_stream)
 
 
-def language_model_rows(model: Any, sentences: Sequence[str], is_stream: bool) -> Rows:
+@singledispatch
+def rows_of(model: object, examples: Sequence[Any], is_stream: bool) -> Rows:
+    """The rows of a kind of model on its examples."""
+    raise ZooError(f"no evaluation is known for a {type(model).__name__}: register one here")
+
+
+@rows_of.register
+def translation_rows(model: Translator, pairs: Sequence[Pair], is_stream: bool) -> Rows:
+    """BLEU, chrF and the perplexity of the references."""
+    return evaluate_translation(model, pairs)
+
+
+@rows_of.register
+def language_model_rows(model: LanguageModel, sentences: Sequence[str], is_stream: bool) -> Rows:
     """Perplexity [9] and next-word recall@1 and @3."""
     encoded = [model.tokenizer.encode(text) for text in sentences]
     tokens = sum(len(ids) + 1 for ids in encoded)
     unknown = sum(model.tokenizer.count_unknown(ids) for ids in encoded)
-    carried = is_stream and hasattr(model, "continued_log_probs")
+    carried = is_stream and isinstance(model, NeuralLanguageModel)
     if carried:
-        from training.tasks.language_model import stream_nats
-
         nats = stream_nats(model, encode_stream(encoded), streams=1)
     else:
         nats = -float(model.score_ids(encoded).sum())
@@ -133,10 +146,11 @@ def target_ranks(model: Any, inputs: np.ndarray, targets: np.ndarray) -> np.ndar
     return ranks
 
 
-def cloze_rows(model: Any, sentences: Sequence[str]) -> Rows:
+@rows_of.register
+def cloze_rows(
+    model: BidirectionalLanguageModel, sentences: Sequence[str], is_stream: bool
+) -> Rows:
     """Cloze perplexity of a bidirectional model."""
-    from training.tasks.cloze import cloze_perplexity
-
     encoded = [ids for ids in map(model.tokenizer.encode, sentences) if ids]
     figures = cloze_perplexity(model, encoded)
     yield {

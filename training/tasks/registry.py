@@ -13,10 +13,11 @@ from training.tasks.language_model import LanguageModelTask
 from training.tasks.task import Task
 from training.tasks.translation import TranslationTask
 from zoo.errors import ZooError
-from zoo.models import BidirectionalLanguageModel, Seq2Seq
+from zoo.models import BidirectionalLanguageModel
 from zoo.models.keras_model import KerasModel
 from zoo.models.language_model import LanguageModel
 from zoo.models.registry import model_class
+from zoo.models.seq2seq.translator import Translator
 
 
 def _no_task(config: RunConfig, corpus: Corpus) -> Task:
@@ -26,7 +27,7 @@ def _no_task(config: RunConfig, corpus: Corpus) -> Task:
 task_of = singledispatch(_no_task)  # of a model's class: its task's constructor
 task_of.register(LanguageModel, LanguageModelTask)
 task_of.register(BidirectionalLanguageModel, ClozeTask)
-task_of.register(Seq2Seq, TranslationTask)
+task_of.register(Translator, TranslationTask)
 
 
 def make_task(config: RunConfig, data_dir: str | os.PathLike[str] | None) -> Task:
