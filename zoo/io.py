@@ -1,4 +1,4 @@
-"""Writing files and folders so that nobody ever reads half of one, and where to cache them."""
+"""Reading text, writing files and folders so that nobody ever reads half of one, and the cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,47 @@ from pathlib import Path
 
 import platformdirs
 
+from zoo.errors import ZooError
+
 CACHE_VARIABLE = "ZOO_CACHE"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which some editors write in front of UTF-8 text
+
+
+def decoded_text(data: bytes, name: str | os.PathLike[str]) -> str:
+    """UTF-8 text without the byte order mark at its start; what is no text is refused.
+
+    Args:
+        data: the content of a file.
+        name: the file, for the message.
+    """
+    try:
+        text = data.removeprefix(BYTE_ORDER_MARK).decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = error.start + len(data) - len(data.removeprefix(BYTE_ORDER_MARK))
+        raise ZooError(f"{name} is not UTF-8 (byte {place}); convert it first") from None
+    if "\0" in text:
+        raise ZooError(f"{name} holds NUL characters: not a text file")
+    return text
+
+
+def text_lines(data: bytes, name: str | os.PathLike[str]) -> list[str]:
+    """The lines of UTF-8 text, which LF or CR LF ends; the last one need not be ended.
+
+    Example:
+        >>> text_lines(b"\xef\xbb\xbfone\r\n\nthree\n", "a.txt")
+        ['one', '', 'three']
+    """
+    *lines, last = decoded_text(data, name).split("\n")
+    return [line.removesuffix("\r") for line in ([*lines, last] if last else lines)]
+
+
+def read_text_lines(path: str | os.PathLike[str]) -> list[str]:
+    """The lines of a UTF-8 text file, as `text_lines` has them."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ZooError(f"cannot read {path}: {error.strerror}") from None
+    return text_lines(data, path)
 
 
 @contextmanager

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from zoo.io import cache_folder, replaced_directory, replaced_file, write_atomically
+from zoo.errors import ZooError
+from zoo.io import (
+    cache_folder,
+    read_text_lines,
+    replaced_directory,
+    replaced_file,
+    text_lines,
+    write_atomically,
+)
 
 WRITES_FOR_EVER = """
 import sys, time
@@ -197,3 +205,38 @@ def test_a_home_that_cannot_be_written_gives_a_temporary_cache(reason, monkeypat
     folder = cache_folder()
     assert folder.parent == Path(tempfile.gettempdir())
     assert folder.name.startswith("recurrent-zoo")
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"one\ntwo", ["one", "two"]),
+        (b"one\r\n\r\nthree\n\n", ["one", "", "three", ""]),
+        (b"\xef\xbb\xbfone\ntwo\n", ["one", "two"]),
+        (b"\xef\xbb\xbf", []),
+        (b"\xef\xbb\xbf\xef\xbb\xbfone\n\xef\xbb\xbftwo", ["\ufeffone", "\ufefftwo"]),
+        ("a\u2028b\x0bc\x85d\re\n".encode(), ["a\u2028b\x0bc\x85d\re"]),
+    ],
+)
+def test_lines_of_a_text_without_its_byte_order_mark(content, lines, tmp_path):
+    (tmp_path / "text").write_bytes(content)
+    assert read_text_lines(tmp_path / "text") == text_lines(content, "text") == lines
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"caf\xe9\n", "is not UTF-8 .byte 3.; convert it first"),
+        (b"\xef\xbb\xbfcaf\xe9\n", "is not UTF-8 .byte 6."),
+        ("the cat".encode("utf-16"), "is not UTF-8 .byte 0."),
+        ("the cat".encode("utf-16-le"), "holds NUL characters: not a text file"),
+        (None, "cannot read .*: No such file"),
+    ],
+)
+def test_files_that_are_no_text_are_refused(content, message, tmp_path):
+    if content is not None:
+        (tmp_path / "text").write_bytes(content)
+    with pytest.raises(ZooError, match=message):
+        read_text_lines(tmp_path / "text")

@@ -10,6 +10,7 @@ from typing import Any
 from training.datasets.corpus import Corpus, Pair, pairs_corpus, sentences_corpus
 from training.datasets.sources import Source
 from zoo.errors import ZooError
+from zoo.io import read_text_lines
 
 logger = logging.getLogger("zoo")
 
@@ -69,15 +70,7 @@ def _parallel(paths: list[Path]) -> list[list[Pair]]:
 
 def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file, without empty ones at its end."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise ZooError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ZooError(f"{path} is not UTF-8 (byte {error.start}); convert it first") from None
-    if "\0" in text:
-        raise ZooError(f"{path} holds NUL characters: not a text file")
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    lines = read_text_lines(path)
     while lines and not lines[-1]:
         lines.pop()
     return lines

@@ -10,10 +10,10 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.io import read_text_lines, text_lines
 
 Rows = Iterator[dict[str, Any]]
 
@@ -52,14 +52,9 @@ def texts_of(options: argparse.Namespace) -> list[str]:
         if not texts:
             raise ZooError("no text given; write it in quotes after the verb")
         return texts
-    try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        lines = data.decode("utf-8").split("\n")
-    except OSError as error:
-        raise ZooError(f"cannot read {name!r}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ZooError(f"{name!r} is not UTF-8 (byte {error.start}); convert it first") from None
-    return texts + [line.removesuffix("\r") for line in (lines[:-1] if not lines[-1] else lines)]
+    if name == "-":
+        return texts + text_lines(sys.stdin.buffer.read(), name)
+    return texts + read_text_lines(name)
 
 
 def _decoded(text: str) -> str:

@@ -14,7 +14,11 @@ from zoo.models import NGramLanguageModel
 
 KINDS = {"network": ["next", "a"], "cloze": ["fill", "a ___"], "counts": ["next", "a"]}
 ODD_TEXTS = {"empty": "", "unknown": "qqq zzz", "long": "the cat " * 5_000, "nul": "a\0b the"}
-NOT_TEXT = {"latin-1": b"caf\xe9\n", "utf-16": "the cat\n".encode("utf-16")}
+NOT_TEXT = {
+    "latin-1": (b"caf\xe9\n", "is not UTF-8"),
+    "utf-16": ("the cat\n".encode("utf-16"), "is not UTF-8"),
+    "nul": (b"the\0cat\n", "holds NUL characters: not a text file"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,28 +49,28 @@ def test_odd_texts_are_answered(verb, text, presets, capsys):
     assert "text" in row
 
 
-@pytest.mark.parametrize("content", NOT_TEXT.values(), ids=NOT_TEXT)
-def test_files_of_another_encoding_are_refused_by_every_verb(content, presets, tmp_path, capsys):
+@pytest.mark.parametrize(("content", "message"), NOT_TEXT.values(), ids=NOT_TEXT)
+def test_files_that_are_no_text_are_refused_by_every_verb(
+    content, message, presets, tmp_path, capsys
+):
     file, counts = tmp_path / "file.txt", presets / "counts"
     file.write_bytes(content)
     for verb in ("next", "score", "rank"):
-        message = refused(capsys, verb, "--file", file, "--preset", counts)
-        assert "is not UTF-8" in message
-    assert "is not UTF-8" in refused(capsys, "evaluate", counts, "--data", file)
+        assert message in refused(capsys, verb, "--file", file, "--preset", counts)
+    assert message in refused(capsys, "evaluate", counts, "--data", file)
     for config in ("lstm_tatoeba_en", "kn5_tatoeba_en"):
         train = ["train", config, "--set", f"data.name={file}", "--out", tmp_path / "out"]
-        assert "is not UTF-8" in refused(capsys, *train)
+        assert message in refused(capsys, *train)
 
 
 def test_corpora_without_text_are_refused(presets, tmp_path, capsys):
-    (tmp_path / "empty").write_bytes(b"")
-    (tmp_path / "nul").write_bytes(b"the\0cat\n")
-    for name, message in (("empty", "empty"), ("nul", "NUL")):
+    for name, content in (("empty", b""), ("mark", b"\xef\xbb\xbf"), ("blank", b"\n\r\n")):
         data = tmp_path / name
-        assert message in refused(capsys, "evaluate", presets / "counts", "--data", data)
+        data.write_bytes(content)
+        assert "empty" in refused(capsys, "evaluate", presets / "counts", "--data", data)
         for config in ("lstm_tatoeba_en", "kn5_tatoeba_en"):
             train = ["train", config, "--set", f"data.name={data}", "--out", tmp_path / "out"]
-            assert message in refused(capsys, *train)
+            assert "empty" in refused(capsys, *train)
 
 
 @pytest.mark.parametrize("kind", KINDS)
