@@ -23,6 +23,7 @@ from serving.engine import Engine
 from serving.errors import Code, ServingError, deadline_exceeded, invalid_argument
 from serving.options import Flags
 from serving.rest import openapi
+from serving.rest.connection import Connection
 from serving.rest.routes import (
     MODEL_API,
     NOT_FOUND_PAGE,
@@ -227,7 +228,7 @@ class RestServer:
         self.app = app
         self._socket = _bound(host, port)
         config = uvicorn.Config(
-            app, http="httptools", ws="none", lifespan="off", loop="asyncio",
+            app, http=Connection, ws="none", lifespan="off", loop="asyncio",
             log_config=None, access_log=False, server_header=False, timeout_keep_alive=75,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
