@@ -93,7 +93,7 @@ class TranslationComparison:
     def add_steps(self, feeds: Outputs, source: tf.Tensor, target: list[int]) -> None:
         """The words offered along a translation, `<eos>` the last."""
         state = self.runners["encode"](**feeds)
-        own = self.model.call_compiled("encode", source)
+        own = self.model.compiled_encode(source)
         for token, following in itertools.pairwise([BOS, *target]):
             token_id = np.array([token], np.int32)
             expected, own = self.model.step(token_id, own)

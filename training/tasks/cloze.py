@@ -6,7 +6,6 @@ than a language model's, and said to be so wherever it is printed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from training.datasets import Corpus
 from training.tasks.batches import Batch, sentence_batches
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.errors import ZooError
+from zoo.metrics import perplexity
 from zoo.text import BOS
 from zoo.types import Tensor
 
@@ -97,12 +97,12 @@ def cloze_perplexity(model: Any, sentences: list[list[int]]) -> dict[str, float]
     """
     nats, words = 0.0, 0
     for ids, lengths, positions in _questions(sentences):
-        log_probs = model.call_compiled("fill_log_probs_graph", ids, lengths, positions)
+        log_probs = model.fill_log_probs(ids, lengths, positions)
         answers = np.take_along_axis(ids, positions[:, None], axis=1)
-        picked = np.take_along_axis(ops.convert_to_numpy(log_probs), answers, axis=1)
+        picked = np.take_along_axis(log_probs, answers, axis=1)
         nats -= float(picked.astype(np.float64).sum())
         words += len(positions)
-    return {"cloze_perplexity": math.exp(min(nats / max(words, 1), 700.0)), "tokens": words}
+    return {"cloze_perplexity": perplexity(nats, max(words, 1)), "tokens": words}
 
 
 def _questions(

@@ -21,6 +21,7 @@ from training.config import RunConfig
 from training.datasets import Corpus
 from training.tasks.task import make_tokenizer, training_examples
 from zoo.errors import ZooError
+from zoo.metrics import perplexity
 from zoo.models import InterpolatedLanguageModel, NGramLanguageModel
 from zoo.models.language_model import LanguageModel
 from zoo.models.registry import model_class
@@ -36,23 +37,22 @@ def train_by_counting(
     started = time.perf_counter()
     model, text = fitted.dispatch(model_class(config.model.class_name))(config, corpus)
     seconds = time.perf_counter() - started
-    valid, _ = nats_per_token(model, corpus.valid)
-    perplexity = math.exp(valid) if valid < 700 else math.inf
+    valid = perplexity(*nats_and_tokens(model, corpus.valid))
     model.save_to_preset(
         out,
         info={
             "description": config.description,
             "data": config.data.name,
             "licence": corpus.licence,
-            "metrics": {"valid_perplexity": round(perplexity, 4)} if valid < 700 else {},
+            "metrics": {"valid_perplexity": round(valid, 4)} if math.isfinite(valid) else {},
             "train_command": f"zoo train {config.name}",
         },
     )
-    loss, tokens = nats_per_token(model, text)
+    nats, tokens = nats_and_tokens(model, text)
     yield {
         "epoch": 1,
-        "loss": loss,
-        "valid_perplexity": perplexity,
+        "loss": nats / tokens,
+        "valid_perplexity": valid,
         "tokens_per_second": round(tokens / seconds, 1),
         "seconds": round(seconds, 1),
     }
@@ -88,10 +88,10 @@ fitted.register(NGramLanguageModel, counted)
 fitted.register(InterpolatedLanguageModel, mixed)
 
 
-def nats_per_token(model: LanguageModel, sentences: list[str]) -> tuple[float, int]:
-    """Mean negative log-probability of a token, `<eos>` counted, and the number of tokens."""
+def nats_and_tokens(model: LanguageModel, sentences: list[str]) -> tuple[float, int]:
+    """Negative log-probability of a text and the number of its tokens, `<eos>` counted."""
     encoded = [model.tokenizer.encode(text) for text in sentences]
     tokens = sum(len(ids) + 1 for ids in encoded)
     if not tokens:
         raise ZooError("the validation text is empty; give at least one sentence")
-    return -float(model.score_ids(encoded).sum()) / tokens, tokens
+    return -float(model.score_ids(encoded).sum()), tokens

@@ -20,11 +20,12 @@ from training.tasks.language_model import stream_nats
 from training.tasks.progress_bar import tracked
 from training.tasks.translation import evaluate_translation
 from zoo.errors import ZooError
+from zoo.metrics import NextWordRecall, perplexity
+from zoo.metrics.recall import target_ranks
 from zoo.models import BidirectionalLanguageModel
 from zoo.models.language_model import LanguageModel
 from zoo.models.neural import NeuralLanguageModel
 from zoo.models.seq2seq.translator import Translator
-from zoo.text.vocabulary import CONTROL_TOKENS
 
 Rows = Iterator[dict[str, Any]]
 RECALL_AT = (1, 3)
@@ -99,50 +100,25 @@ def recorded(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return metrics | {"test_tokens": rows[0]["tokens"], "test_oov": rows[0]["oov"]}
 
 
-def perplexity(nats: float, tokens: int) -> float:
-    """exp of the mean negative log-probability; infinite where a token had none."""
-    return math.exp(nats / tokens) if nats / tokens < 700 else math.inf
-
-
-def recall(model: Any, encoded: Sequence[Sequence[int]]) -> dict[int, float]:
-    """Share of next words among the k likeliest offered, for each k of RECALL_AT.
-
-    Control tokens and `<unk>` are not offered, so an unknown word is always missed; `<eos>` is
-    not asked for.
-    """
-    hits, asked = dict.fromkeys(RECALL_AT, 0), 0
+def recall(model: LanguageModel, encoded: Sequence[Sequence[int]]) -> dict[int, float]:
+    """`NextWordRecall` of a model on sentences of ids, for each k of RECALL_AT."""
+    metrics = [NextWordRecall(k) for k in RECALL_AT]
     rows = [ids for ids in encoded if len(ids)]
     batches = sentence_batches(rows, BATCH, WORD_LIMIT, rng=None)
     for batch in tracked(batches, "recall", -(-len(rows) // BATCH)):
-        ranks = target_ranks(model, batch["inputs"], batch["targets"])
-        words = (batch["weights"] > 0) & (batch["targets"] > 3) | is_unknown(batch)
-        asked += int(words.sum())
-        for k in RECALL_AT:
-            hits[k] += int(((ranks < k) & words & (batch["targets"] > 3)).sum())
-    return {k: hits[k] / max(asked, 1) for k in RECALL_AT}
+        ranks = ranks_of(model, batch["inputs"], batch["targets"])
+        for metric in metrics:
+            metric.update_ranks(batch["targets"], ranks, batch["weights"])
+    return {metric.k: metric.share() for metric in metrics}
 
 
-def is_unknown(batch: dict[str, np.ndarray]) -> np.ndarray:
-    """Where an unknown word was to be predicted."""
-    return (batch["weights"] > 0) & (batch["targets"] == 1)
-
-
-def target_ranks(model: Any, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """How many words are offered before the target at each position; [batch, time].
-
-    Equal words are offered in the vocabulary's order, impossible ones not at all.
-    """
-    first, impossible = len(CONTROL_TOKENS), np.iinfo(np.int64).max
+def ranks_of(model: LanguageModel, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """How many words the model offers before each target; [batch, time]."""
     state = model.initial_state(len(inputs))
-    ranks = np.zeros(inputs.shape, dtype=np.int64)
+    ranks = np.zeros(inputs.shape, dtype=np.int32)
     for t in range(inputs.shape[1]):
         log_probs, state = model.step(inputs[:, t], state)
-        offered = np.asarray(log_probs)[:, first:]
-        target = targets[:, t : t + 1]  # [batch, 1]
-        own = np.take_along_axis(np.asarray(log_probs), target, axis=1)
-        earlier = np.arange(first, first + offered.shape[1]) < target
-        before = ((offered > own) | ((offered == own) & earlier)).sum(axis=1)
-        ranks[:, t] = np.where(np.isneginf(own[:, 0]), impossible, before)
+        ranks[:, t] = np.asarray(target_ranks(targets[:, t], log_probs))
     return ranks
 
 

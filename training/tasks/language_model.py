@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from training.config import RunConfig
 from training.datasets import Corpus
 from training.tasks.batches import Batch, encode_stream, sentence_batches, stream_batches
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
+from zoo.metrics import perplexity
 from zoo.types import Tensor
 
 EVALUATION_STREAMS = 8  # parallel streams: a few words of context are lost at their starts
@@ -88,7 +88,7 @@ class LanguageModelTask(Task):
             if self.is_stream
             else -float(self.model.score_ids(sentences).sum())
         )
-        return {"perplexity": math.exp(min(nats / tokens, 700.0)), "tokens": tokens}
+        return {"perplexity": perplexity(nats, tokens), "tokens": tokens}
 
 
 def stream_nats(model: Any, stream: np.ndarray, streams: int = EVALUATION_STREAMS) -> float:

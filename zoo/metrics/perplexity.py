@@ -20,7 +20,9 @@ LARGEST_EXPONENT = 709.0  # math.exp overflows beyond
 
 
 def perplexity(nats: float, tokens: int) -> float:
-    """exp(nats / tokens) = 2^(bits / tokens) [9]; infinite where a token had probability 0.
+    """exp(nats / tokens) = 2^(bits / tokens) [9], the only place where one is computed in Python.
+
+    Infinite where a token had probability 0, and where the number is too large for a float.
 
     Args:
         nats: minus the sum of natural log-probabilities.
@@ -35,7 +37,7 @@ def perplexity(nats: float, tokens: int) -> float:
     """
     if tokens < 1:
         raise ZooError(f"perplexity of {tokens} tokens: give a text with at least one")
-    mean = nats / tokens
+    mean = float(nats) / tokens
     return math.exp(mean) if mean < LARGEST_EXPONENT else math.inf
 
 

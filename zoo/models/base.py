@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -12,26 +13,29 @@ from zoo.presets import store
 from zoo.presets.store import PresetConfig, PresetInfo
 
 
-class PresetModel:
+class PresetModel(ABC):
     """`from_preset` and `save_to_preset` for a class that names its files and its constructor.
 
     A subclass gives `get_preset_config()` (the constructor's plain arguments), `write_assets`
     (tokenizer, weights, tables) and `from_assets` (the reverse).
     """
 
+    @abstractmethod
     def get_preset_config(self) -> dict[str, Any]:
-        raise TypeError(f"{type(self).__name__} must define get_preset_config")
+        """The constructor's plain arguments."""
 
+    @abstractmethod
     def write_assets(self, directory: Path, dtype: str) -> None:
-        raise TypeError(f"{type(self).__name__} must define write_assets")
+        """Write tokenizer, weights and tables."""
 
     @classmethod
+    @abstractmethod
     def from_assets(cls, directory: Path, config: dict[str, Any]) -> Self:
-        raise TypeError(f"{cls.__name__} must define from_assets")
+        """The model of what `write_assets` wrote and `get_preset_config` gave."""
 
+    @abstractmethod
     def parameter_count(self) -> int:
         """Number of trained values, as `zoo list` shows it."""
-        raise TypeError(f"{type(self).__name__} must define parameter_count")
 
     def save_to_preset(
         self,
@@ -74,7 +78,11 @@ class PresetModel:
             ZooError: the directory is missing, damaged, or holds another class's model.
         """
         directory = store.resolve(name_or_directory)
-        preset = store.read_config(directory)
+        return cls.from_config_and_assets(directory, store.read_config(directory))
+
+    @classmethod
+    def from_config_and_assets(cls, directory: Path, preset: PresetConfig) -> Self:
+        """`from_preset` where config.json is read already."""
         if preset.class_name != cls.__name__:
             raise ZooError(
                 f"{directory} holds a {preset.class_name}, not a {cls.__name__}; use zoo.load"

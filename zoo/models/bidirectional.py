@@ -21,8 +21,6 @@ word at t must not. So it is combined in one of two ways:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -32,23 +30,15 @@ from keras import ops
 from zoo import layers
 from zoo.backend import as_ids
 from zoo.errors import ZooError
-from zoo.models.keras_model import KerasModel, positive
-from zoo.models.language_model import (
-    SPECIALS,
-    batches,
-    checked_count,
-    checked_texts,
-    likeliest,
-)
-from zoo.text import BOS, EOS, Tokenizer
-from zoo.text.padding import pad
+from zoo.models.cloze import Cloze
+from zoo.models.keras_model import KerasModel, compiled_method, positive
+from zoo.text import BOS, Tokenizer
 
-BLANK = re.compile("_{3,}")
 MIXINGS = ("top", "layers")
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class BidirectionalLanguageModel(KerasModel):
+class BidirectionalLanguageModel(Cloze, KerasModel):
     """Fills a blank from the words on both sides.
 
     Args:
@@ -183,31 +173,10 @@ class BidirectionalLanguageModel(KerasModel):
         at_blank = ops.take_along_axis(hidden, position[:, None, None], axis=1)[:, 0]
         return self.log_softmax(at_blank)
 
-    def fill(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
-        """The k likeliest words for the one `___` of each text, with their probabilities.
+    compiled_fill_log_probs = compiled_method(fill_log_probs_graph)
 
-        Raises:
-            ZooError: a text has no blank, or more than one.
-        """
-        rows = [self.split_at_blank(text) for text in checked_texts(texts)]
-        k = checked_count("k", k, self.tokenizer.vocabulary_size - len(SPECIALS))
-        answers: list[list[tuple[str, float]]] = []
-        for chunk in batches(rows):
-            ids, lengths = pad([row for row, _ in chunk])
-            positions = as_ids([position for _, position in chunk])
-            log_probs = self.call_compiled(
-                "fill_log_probs_graph", as_ids(ids), as_ids(lengths), positions
-            )
-            answers += [
-                likeliest(row, k, self.tokenizer.vocabulary)
-                for row in ops.convert_to_numpy(log_probs)
-            ]
-        return answers
-
-    def split_at_blank(self, text: str) -> tuple[list[int], int]:
-        """A text with one `___` as ids with a placeholder, and the placeholder's position."""
-        parts = BLANK.split(text)
-        if len(parts) != 2:
-            raise ZooError(f"{text!r:.80} has {len(parts) - 1} blanks; write exactly one as ___")
-        left, right = (self.tokenizer.encode(part) for part in parts)
-        return [BOS, *left, BOS, *right, EOS], len(left) + 1
+    def fill_log_probs(
+        self, ids: np.ndarray, lengths: np.ndarray, positions: np.ndarray
+    ) -> np.ndarray:
+        values = self.compiled_fill_log_probs(as_ids(ids), as_ids(lengths), as_ids(positions))
+        return ops.convert_to_numpy(values)

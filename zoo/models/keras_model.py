@@ -22,6 +22,20 @@ from zoo.text import Tokenizer, load_tokenizer
 MOST_GRAPHS = 64  # that hold settings, such as a sampler, for each model; those of methods all stay
 
 
+class compiled_method:  # noqa: N801 - used like `property`
+    """A method of tensors as a graph, traced once a model: `compiled_step = compiled_method(step)`.
+
+    A subclass that overrides the method has its own compiled. The graphs are the model's, so all
+    of them stay however many samplers come and go.
+    """
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.name = method.__name__
+
+    def __get__(self, model: KerasModel, _: type | None = None) -> Callable[..., Any]:
+        return model.compiled_once(self.name, getattr(model, self.name))
+
+
 class KerasModel(PresetModel, keras.Model):
     """A Keras model with a tokenizer, built from plain settings.
 
@@ -36,10 +50,6 @@ class KerasModel(PresetModel, keras.Model):
         keras.Model.__init__(self, **kwargs)
         self.tokenizer = tokenizer
         self._compiled: dict[Hashable, Any] = {}
-
-    def call_compiled(self, method: str, *arguments: Any) -> Any:
-        """Call one of the model's methods on tensors as a graph that is traced once."""
-        return self.compiled_once(method, getattr(self, method))(*arguments)
 
     def compiled_once(self, key: Hashable, function: Callable[..., Any]) -> Any:
         """A function of tensors as a graph that is traced once for this key: a method, or more."""
@@ -66,6 +76,9 @@ class KerasModel(PresetModel, keras.Model):
 
         Args:
             kernel: the output's matrix where a loop has read it before; None reads it here.
+
+        An export whose device has better ops gives one model another `log_softmax` for a while, as
+        an attribute of the instance (export/tflite/softmax.py); every distribution ends here.
         """
         output = self.output_projection
         logits = output(hidden) if kernel is None else output.logits(hidden, kernel)

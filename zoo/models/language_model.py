@@ -9,7 +9,7 @@ w_1 ... w_n <eos> after <bos>; the <eos> is counted.
 
 from __future__ import annotations
 
-import math
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
+from zoo.selection import best_places
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.padding import pad
 
@@ -39,8 +40,9 @@ class Score(NamedTuple):
     @property
     def perplexity(self) -> float:
         """2^J with J in bits [9], which is exp of the mean negative log-probability in nats."""
-        mean_nats = -self.log_prob / self.tokens
-        return math.exp(mean_nats) if mean_nats < 700 else math.inf
+        from zoo.metrics import perplexity  # imports Keras, which counts do without
+
+        return perplexity(-self.log_prob, self.tokens)
 
 
 class LanguageModel(PresetModel):
@@ -48,10 +50,11 @@ class LanguageModel(PresetModel):
 
     tokenizer: Tokenizer
 
+    @abstractmethod
     def initial_state(self, batch_size: int) -> State:
         """The state before any token, one named tensor an entry, batch first."""
-        raise TypeError(f"{type(self).__name__} must define initial_state")
 
+    @abstractmethod
     def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
         """One token in, the next token's distribution out; the first token fed is `<bos>`.
 
@@ -62,14 +65,13 @@ class LanguageModel(PresetModel):
         Returns:
             Natural-log probabilities [batch, vocabulary] float32 and the new state.
         """
-        raise TypeError(f"{type(self).__name__} must define step")
 
+    @abstractmethod
     def token_log_probs(self, inputs: Any, targets: Any) -> Any:
         """log P(targets_t | inputs_1 ... inputs_t) for right-padded ids [batch, time].
 
         What stands at padded positions is finite and without meaning.
         """
-        raise TypeError(f"{type(self).__name__} must define token_log_probs")
 
     def consume(self, ids: Any, lengths: Any) -> State:
         """The state after the first `lengths` tokens of each right-padded row of `ids`.
@@ -205,7 +207,7 @@ def likeliest(log_probs: np.ndarray, k: int, vocabulary: Sequence[str]) -> list[
     """The k likeliest words of a distribution [vocabulary]; control tokens are not offered."""
     offered = log_probs.astype(np.float64)
     offered[list(SPECIALS)] = -np.inf
-    best = np.argsort(-offered, kind="stable")[:k]
+    best = best_places(offered, k)
     return [(vocabulary[i], float(np.exp(offered[i]))) for i in best]
 
 

@@ -8,6 +8,7 @@ stepping, prefilling and the training loss follow from that one method.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from zoo.backend import as_ids
 from zoo.decoding import Beam, generate
 from zoo.decoding.generation import sample_loop, uniform_numbers
 from zoo.decoding.sampling import Greedy, Sample
-from zoo.models.keras_model import KerasModel
+from zoo.models.keras_model import KerasModel, compiled_method
 from zoo.models.language_model import NEVER_GENERATED, LanguageModel, State
 
 
@@ -28,6 +29,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     A subclass sets `self.output_projection` (a `zoo.layers.VocabularyOutput`).
     """
 
+    @abstractmethod
     def features(
         self, ids: Any, state: State | None = None, mask: Any = None, training: bool = False
     ) -> tuple[Any, State]:
@@ -39,7 +41,6 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
             mask: [batch, time] bool, False where a token is padding and leaves the state alone.
             training: whether dropout is on.
         """
-        raise TypeError(f"{type(self).__name__} must define features")
 
     def call(self, ids: Any, training: bool = False) -> Any:
         """Logits [batch, time, vocabulary] for right-padded ids [batch, time]."""
@@ -71,16 +72,27 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
         hidden, new = self.features(inputs, state)
         return -self.cross_entropy(hidden, targets), new
 
+    def next_log_probs_graph(self, ids: Any, lengths: Any) -> Any:
+        """`next_log_probs` on tensors."""
+        last = ops.take_along_axis(ids, ops.expand_dims(lengths - 1, 1), axis=1)[:, 0]
+        return self.step_graph(last, self.consume_graph(ids, lengths - 1))[0]
+
     # The same, compiled once and called with arrays.
 
+    compiled_step = compiled_method(step_graph)
+    compiled_consume = compiled_method(consume_graph)
+    compiled_token_log_probs = compiled_method(token_log_probs_graph)
+    compiled_continued_log_probs = compiled_method(continued_log_probs_graph)
+    compiled_next_log_probs = compiled_method(next_log_probs_graph)
+
     def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
-        return self.call_compiled("step_graph", as_ids(token_ids), state)
+        return self.compiled_step(as_ids(token_ids), state)
 
     def consume(self, ids: Any, lengths: Any) -> State:
-        return self.call_compiled("consume_graph", as_ids(ids), as_ids(lengths))
+        return self.compiled_consume(as_ids(ids), as_ids(lengths))
 
     def token_log_probs(self, inputs: Any, targets: Any) -> Any:
-        values = self.call_compiled("token_log_probs_graph", as_ids(inputs), as_ids(targets))
+        values = self.compiled_token_log_probs(as_ids(inputs), as_ids(targets))
         return ops.convert_to_numpy(values)
 
     def continued_log_probs(
@@ -88,9 +100,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     ) -> tuple[np.ndarray, State]:
         """Log-probabilities of a piece of running text, and the state to go on from."""
         state = self.initial_state(len(inputs)) if state is None else state
-        values, new = self.call_compiled(
-            "continued_log_probs_graph", as_ids(inputs), as_ids(targets), state
-        )
+        values, new = self.compiled_continued_log_probs(as_ids(inputs), as_ids(targets), state)
         return ops.convert_to_numpy(values), new
 
     def continued(
@@ -119,14 +129,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
         )
 
     def next_log_probs(self, ids: Any, lengths: Any) -> Any:
-        return ops.convert_to_numpy(
-            self.call_compiled("next_log_probs_graph", as_ids(ids), as_ids(lengths))
-        )
-
-    def next_log_probs_graph(self, ids: Any, lengths: Any) -> Any:
-        """`next_log_probs` on tensors."""
-        last = ops.take_along_axis(ids, ops.expand_dims(lengths - 1, 1), axis=1)[:, 0]
-        return self.step_graph(last, self.consume_graph(ids, lengths - 1))[0]
+        return ops.convert_to_numpy(self.compiled_next_log_probs(as_ids(ids), as_ids(lengths)))
 
     def build_weights(self) -> None:
         """Create all weights by one call on a small batch; constructors end with this."""

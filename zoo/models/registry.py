@@ -37,4 +37,5 @@ def load(name_or_directory: str | os.PathLike[str]) -> Any:
         zoo.errors.ZooError: no preset or directory 'no_such_preset'...
     """
     directory = store.resolve(name_or_directory)
-    return model_class(store.read_config(directory).class_name).from_preset(directory)
+    preset = store.read_config(directory)
+    return model_class(preset.class_name).from_config_and_assets(directory, preset)

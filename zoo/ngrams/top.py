@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.ngrams import query
 from zoo.ngrams.tables import NGramTables, TableLevel
+from zoo.selection import best_places
 
 TOLERANCE = 1e-4  # of float32 log-probabilities
 
@@ -71,12 +72,7 @@ class TopWords:
     def _best(self, words: np.ndarray, values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         offered = ~np.isin(words, self.forbidden)
         words, values = words[offered], values[offered].astype(np.float32)
-        if len(words) > 4 * k:
-            # Everything as likely as the k-th stays, so that ties are broken by id below.
-            least = -np.partition(-values, k - 1)[k - 1]
-            kept = values >= least
-            words, values = words[kept], values[kept]
-        best = np.lexsort((words, -values))[:k]
+        best = best_places(values, k)  # words are in the order of their ids
         return words[best], values[best]
 
 

@@ -45,7 +45,7 @@ from keras import ops
 from zoo import layers
 from zoo.backend import as_ids
 from zoo.errors import ZooError
-from zoo.models.keras_model import KerasModel, positive
+from zoo.models.keras_model import KerasModel, compiled_method, positive
 from zoo.models.language_model import State
 from zoo.models.seq2seq.decoder import Decoder
 from zoo.models.seq2seq.encoder import Encoder
@@ -219,6 +219,11 @@ class Seq2Seq(Translator, KerasModel):
 
     # --- the same, compiled once and called with arrays -------------------------------------
 
+    compiled_encode = compiled_method(encode)
+    compiled_step = compiled_method(step_graph)
+    compiled_token_log_probs = compiled_method(token_log_probs_graph)
+    compiled_alignment = compiled_method(alignment_graph)
+
     def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
         """One target word in, the next one's distribution out; the first word fed is `<bos>`.
 
@@ -230,16 +235,14 @@ class Seq2Seq(Translator, KerasModel):
         Returns:
             Natural-log probabilities [rows, vocabulary] float32 and the new state.
         """
-        return self.call_compiled("step_graph", as_ids(token_ids), state)
+        return self.compiled_step(as_ids(token_ids), state)
 
     def token_log_probs(self, source_ids: Any, inputs: Any, targets: Any) -> np.ndarray:
         """log P(targets_t | source, inputs_1 ... inputs_t), [batch, time], right-padded.
 
         What stands at padded positions is finite and without meaning.
         """
-        values = self.call_compiled(
-            "token_log_probs_graph", as_ids(source_ids), as_ids(inputs), as_ids(targets)
-        )
+        values = self.compiled_token_log_probs(as_ids(source_ids), as_ids(inputs), as_ids(targets))
         return ops.convert_to_numpy(values)
 
     def alignment(
@@ -258,7 +261,7 @@ class Seq2Seq(Translator, KerasModel):
             return None
         inputs, _ = pad([[BOS, *ids] for ids in translations])
         source_ids, _ = pad([source_row] * len(translations))
-        weights = self.call_compiled("alignment_graph", as_ids(source_ids), as_ids(inputs))
+        weights = self.compiled_alignment(as_ids(source_ids), as_ids(inputs))
         return [
             row[: len(ids), : len(source_row)]
             for row, ids in zip(ops.convert_to_numpy(weights), translations, strict=True)

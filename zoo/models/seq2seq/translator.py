@@ -7,6 +7,7 @@ of its n tokens, `<eos>` counted, where no length normalisation is asked for.
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from keras import ops
 from zoo.backend import as_ids
 from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
+from zoo.models.base import PresetModel
 from zoo.models.language_model import Score, State, checked_texts
 from zoo.models.seq2seq.unknown_words import with_source_words
 from zoo.text import BOS, EOS, PAD, UNK
@@ -38,7 +40,7 @@ class Hypothesis:
     score: float
 
 
-class Translator:
+class Translator(PresetModel):
     """What a translation model can do, from `encode`, `step_graph` and two tokenizers."""
 
     source_tokenizer: Any
@@ -47,25 +49,28 @@ class Translator:
     output_projection: Any
 
     @property
+    @abstractmethod
     def state_names(self) -> list[str]:
         """Names of the state entries that each step changes."""
-        raise AttributeError("a translation model names its state entries")
 
     @property
+    @abstractmethod
     def shared_names(self) -> tuple[str, ...]:
         """Names of the state entries that no step changes."""
-        raise AttributeError("a translation model names its shared entries")
 
     compiled_once: Callable[[Hashable, Callable[..., Any]], Callable[..., Any]]
 
+    @abstractmethod
     def encode(self, source_ids: Any, source_mask: Any = None, training: bool = False) -> State:
-        raise TypeError(f"{type(self).__name__} must define encode")
+        """The state after reading sources, before the first target word."""
 
+    @abstractmethod
     def step_graph(self, token_ids: Any, state: State, kernel: Any = None) -> tuple[Any, State]:
-        raise TypeError(f"{type(self).__name__} must define step_graph")
+        """One target word in, the next one's log-probabilities and the new state out."""
 
+    @abstractmethod
     def token_log_probs(self, source_ids: Any, inputs: Any, targets: Any) -> np.ndarray:
-        raise TypeError(f"{type(self).__name__} must define token_log_probs")
+        """log P(targets_t | source, inputs_1 ... inputs_t), [batch, time]."""
 
     # --- texts in, texts out ----------------------------------------------------------------
 
