@@ -62,13 +62,11 @@ def stock_model(model: Any, words: int) -> keras.Model:
     copies: list[tuple[Any, Any]] = [(embed, [embedding])]
     for i, layer in enumerate(model.recurrent_layers):
         whole = i < len(model.recurrent_layers) - 1
-        if settings["cell"] == "cifg":
+        if settings.cell == "cifg":
             stock = keras.layers.RNN(CIFGCell(layer), return_sequences=whole)
         else:
-            given = {
-                k: v for k, v in settings["cell_options"].items() if k != "learn_initial_state"
-            }
-            stock = STOCK[settings["cell"]](layer.units, return_sequences=whole, **given)
+            given = {k: v for k, v in settings.cell_options.items() if k != "learn_initial_state"}
+            stock = STOCK[settings.cell](layer.units, return_sequences=whole, **given)
         x = stock(x)
         copies.append((stock, layer.get_weights()))
     output = model.output_projection

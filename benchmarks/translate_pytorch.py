@@ -55,9 +55,9 @@ class TorchTranslator:
 
     def __init__(self, model: Any) -> None:
         settings = model.settings
-        if settings["cell"] not in STOCK or not settings["separate_weights"]:
+        if settings.cell not in STOCK or not settings.separate_weights:
             raise ZooError("the PyTorch yardstick needs cell gru or lstm, and separate_weights")
-        if not settings["feed_context"]:
+        if not settings.feed_context:
             raise ZooError("the PyTorch yardstick needs feed_context")
         self.model, self.settings = model, settings
         self.source_vectors = tensor(model.encoder.embedding.embeddings)
@@ -77,23 +77,23 @@ class TorchTranslator:
 
     def _stock(self, inputs: int, both: bool) -> nn.Module:
         settings = self.settings
-        return STOCK[settings["cell"]](
+        return STOCK[settings.cell](
             inputs,
-            settings["units"],
-            settings["num_layers"],
+            settings.units,
+            settings.num_layers,
             batch_first=True,
             bidirectional=both,
         )
 
     def _encoder(self) -> nn.Module:
         settings, layers = self.settings, self.model.encoder.recurrent_layers
-        both = settings["bidirectional_encoder"]
-        stock = self._stock(settings["embedding_dim"], both)
+        both = settings.bidirectional_encoder
+        stock = self._stock(settings.embedding_dim, both)
         for i, layer in enumerate(layers):
             parts = [layer.forward_layer, layer.backward_layer] if both else [layer]
             for part, suffix in zip(parts, (f"l{i}", f"l{i}_reverse"), strict=False):
                 weights = part.kernel, part.recurrent_kernel, part.bias
-                fill(stock, suffix, *weights, settings["cell"])
+                fill(stock, suffix, *weights, settings.cell)
         return stock
 
     def _decoder(self) -> nn.Module:
@@ -102,7 +102,7 @@ class TorchTranslator:
         for i, level in enumerate(levels):
             own = level.recurrent
             weights = level.projection.kernel, own.recurrent_kernel, own.bias
-            fill(stock, f"l{i}", *weights, self.settings["cell"])
+            fill(stock, f"l{i}", *weights, self.settings.cell)
         return stock
 
     def translate(self, texts: list[str], beam: int = 5) -> list[list[tuple[str, float]]]:
@@ -125,7 +125,7 @@ class TorchTranslator:
         outputs, last = self.encoder(packed)
         outputs, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
         states = list(last) if isinstance(last, tuple) else [last]
-        if self.settings["bidirectional_encoder"]:
+        if self.settings.bidirectional_encoder:
             states = [torch.cat([s[0::2], s[1::2]], dim=-1) for s in states]
         context = states[0][-1]
         if self.bridges:
@@ -166,7 +166,7 @@ class TorchTranslator:
     def search(self, ids: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Beam search: ids [batch, width, time] and scores [batch, width]."""
         states, source, limits = self._start(ids, width)
-        batch, steps, alpha = len(ids), int(limits.max()), self.settings["length_alpha"]
+        batch, steps, alpha = len(ids), int(limits.max()), self.settings.length_alpha
         rows = torch.arange(batch)[:, None]
         tokens = torch.full((batch, width), BOS)
         scores = torch.full((batch, width), NEVER)

@@ -45,7 +45,7 @@ class TranslationGraph(tf.Module):
         settings = self.python_model.settings
         source_ids = self.source_ids(text)
         ids, scores = self.python_model.search_graph(
-            source_ids, self.beam, BEST, settings["length_alpha"], settings["max_target_length"]
+            source_ids, self.beam, BEST, settings.length_alpha, settings.max_target_length
         )
         readable = self.target.decode(ids)  # [batch, 5]
         unknown = tf.reduce_any(source_ids == UNK) | tf.reduce_any(ids == UNK)
@@ -76,11 +76,11 @@ class TranslationGraph(tf.Module):
         return self._in_order(ended.to_tensor(""), lengths)
 
     def _cut(self, rows: tf.RaggedTensor) -> tf.RaggedTensor:
-        return rows[:, : self.python_model.settings["max_source_length"]]
+        return rows[:, : self.python_model.settings.max_source_length]
 
     def _in_order(self, rows: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Extension V: the words of each row reversed; what follows them stays."""
-        if not self.python_model.settings["reverse_source"]:
+        if not self.python_model.settings.reverse_source:
             return rows
         places = tf.range(tf.shape(rows)[1])[tf.newaxis, :]
         reversed_places = lengths[:, tf.newaxis] - 1 - places
@@ -103,7 +103,7 @@ class TranslationGraph(tf.Module):
         used = (marked & found)[..., tf.newaxis] & picked  # [batch, 5, time, source]
         lost = unknown[:, tf.newaxis] & ~tf.reduce_any(used, axis=2)
         lost &= tf.strings.regex_full_match(words, HAS_LETTER_OR_DIGIT)[:, tf.newaxis]
-        if self.python_model.settings["reverse_source"]:
+        if self.python_model.settings.reverse_source:
             lost, words = tf.reverse(lost, [2]), tf.reverse(words, [1])
         bracketed = tf.where(lost, tf.strings.join([" [", words, "]"])[:, tf.newaxis], "")
         texts = tf.strings.join([texts, tf.strings.reduce_join(bracketed, axis=-1)])
@@ -113,7 +113,7 @@ class TranslationGraph(tf.Module):
         self, ids: tf.Tensor, source_ids: tf.Tensor, marked: tf.Tensor, unknown: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The source place that each target token stands for, and whether there is one."""
-        if self.python_model.settings["attention"] is None:
+        if self.python_model.settings.attention is None:
             return self._places_in_order(marked, unknown)
         words = (source_ids != PAD) & (source_ids != EOS)
         allowed = tf.where(tf.reduce_any(unknown, axis=1, keepdims=True), unknown, words)
@@ -131,7 +131,7 @@ class TranslationGraph(tf.Module):
         self, marked: tf.Tensor, unknown: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Without attention the k-th `<unk>` stands for the k-th unknown word of the text."""
-        backwards = self.python_model.settings["reverse_source"]
+        backwards = self.python_model.settings.reverse_source
         number = tf.cumsum(tf.cast(marked, tf.int32), axis=-1)  # from 1
         rank = tf.cumsum(tf.cast(unknown, tf.int32), axis=-1, reverse=backwards)
         same = number[..., tf.newaxis] == rank[:, tf.newaxis, tf.newaxis]

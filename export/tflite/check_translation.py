@@ -74,7 +74,7 @@ class TranslationComparison:
 
     def add_search(self, feeds: Outputs, source: tf.Tensor) -> list[int]:
         """Both translations; returns the model's own."""
-        alpha = self.model.settings["length_alpha"]
+        alpha = self.model.settings.length_alpha
         ids, scores = self.model.search_ids(source.numpy(), 5, 1, alpha)
         found = until_end(ids[0, 0])
         answer = self.runners["translate_beam"](**feeds)

@@ -46,12 +46,12 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
         self.python_model = model
         self.resources = variables_of(model)
         self.settings = model.settings
-        self.length = min(length, self.settings["max_source_length"] + 1)
-        self.target_length = min(length, self.settings["max_target_length"])
+        self.length = min(length, self.settings.max_source_length + 1)
+        self.target_length = min(length, self.settings.max_target_length)
 
     def source(self, ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """Ids as the encoder reads them: under extension V the words reversed."""
-        if not self.settings["reverse_source"]:
+        if not self.settings.reverse_source:
             return ids
         places = tf.range(self.length)
         reversed_places = length[0] - 2 - places  # `<eos>` and padding stay
@@ -61,7 +61,7 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
     def search(self, ids: tf.Tensor, length: tf.Tensor, beam: int) -> Tensors:
         source = self.source(ids, length)
         found, scores = self.python_model.search_graph(
-            source, beam, 1, self.settings["length_alpha"], self.target_length
+            source, beam, 1, self.settings.length_alpha, self.target_length
         )
         return {"ids": found[:, 0], "score": scores[:, 0]}
 
@@ -118,7 +118,7 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
         step = tf.function(self.decode_step, autograph=False)
         traced["decode_step"] = step.get_concrete_function(token, **states)
         target = tf.TensorSpec([1, self.target_length], tf.int32, name="target_ids")
-        taught = ("score",) if self.settings["attention"] is None else ("score", "align")
+        taught = ("score",) if self.settings.attention is None else ("score", "align")
         for name in taught:
             function = tf.function(getattr(self, name), autograph=False)
             traced[name] = function.get_concrete_function(*source, target)
@@ -129,7 +129,7 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
             "kind": "translation",
             "length": self.length,
             "target_length": self.target_length,
-            "reverse_source": bool(self.settings["reverse_source"]),
+            "reverse_source": bool(self.settings.reverse_source),
         }
 
     def tokenizers(self) -> dict[str, Tokenizer]:

@@ -36,9 +36,9 @@ def output(model: Any, hidden: Array) -> Array:
 def cell_of(model: Any) -> Any:
     """The step of the model's cell; the plain RNN's with its activation."""
     settings = model.settings
-    if settings["cell"] != "rnn":
-        return STEPS[settings["cell"]]
-    return partial(STEPS["rnn"], activation=settings["cell_options"].get("activation", "tanh"))
+    if settings.cell != "rnn":
+        return STEPS[settings.cell]
+    return partial(STEPS["rnn"], activation=settings.cell_options.get("activation", "tanh"))
 
 
 def parameters(cell: str, layer: Any) -> Parameters:
@@ -59,7 +59,7 @@ def first_state(layer: Any) -> tuple[Array, ...]:
 
 def read(model: Any, layer: Any, xs: list[Array]) -> list[Array]:
     """[5]: h_1 ... h_T of one layer over its inputs."""
-    p, state, outputs = parameters(model.settings["cell"], layer), first_state(layer), []
+    p, state, outputs = parameters(model.settings.cell, layer), first_state(layer), []
     for x in xs:
         state, _ = cell_of(model)(p, x, state)
         outputs.append(state[0])
@@ -76,14 +76,14 @@ def recurrent_loss(model: Any, ids: list[int]) -> float:
 
 def nplm_loss(model: Any, ids: list[int]) -> float:
     """-log P by [4]: softmax(W2 tanh(W1 x + b1) + W3 x + b3) over the words before."""
-    window, embeddings = model.settings["window"], array(model.embedding.embeddings)
+    window, embeddings = model.settings.window, array(model.embedding.embeddings)
     layer, seen, total = model.hidden_layer, [BOS] * window, 0.0
     kernel, bias = array(model.output_projection.kernel), array(model.output_projection.bias)
-    units = model.settings["units"]
+    units = model.settings.units
     for target in (*ids, EOS):
         x = np.concatenate([embeddings[i] for i in seen[-window:]])
         logits = np.tanh(x @ array(layer.kernel) + array(layer.bias)) @ kernel[:units] + bias
-        if model.settings["direct"]:
+        if model.settings.direct:
             logits = logits + x @ kernel[units:]
         total -= log_softmax(logits)[target]
         seen.append(target)
@@ -93,7 +93,7 @@ def nplm_loss(model: Any, ids: list[int]) -> float:
 def cloze_loss(model: Any, ids: list[int]) -> float:
     """-Σ log P(w_t | all the other words)."""
     words = (BOS, *ids, EOS)
-    at = at_blank_mixed if model.settings["mixing"] == "layers" else at_blank_apart
+    at = at_blank_mixed if model.settings.mixing == "layers" else at_blank_apart
     return -sum(at(model, words, t)[words[t]] for t in range(1, len(words) - 1))
 
 

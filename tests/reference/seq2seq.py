@@ -31,19 +31,17 @@ def parameters(cell: str, kernel: Any, layer: Any) -> Parameters:
     return Parameters(kernel, array(layer.recurrent_kernel), bias, recurrent_bias)
 
 
-def step_of(settings: dict[str, Any]) -> Any:
+def step_of(settings: Any) -> Any:
     """The cell's step; the plain RNN's with its activation."""
-    if settings["cell"] != "rnn":
-        return STEPS[settings["cell"]]
-    activation = (settings["cell_options"] or {}).get("activation", "tanh")
+    if settings.cell != "rnn":
+        return STEPS[settings.cell]
+    activation = (settings.cell_options or {}).get("activation", "tanh")
     return partial(STEPS["rnn"], activation=activation)
 
 
-def read(
-    settings: dict[str, Any], layer: Any, xs: list[Array]
-) -> tuple[list[Array], tuple[Array, ...]]:
+def read(settings: Any, layer: Any, xs: list[Array]) -> tuple[list[Array], tuple[Array, ...]]:
     """[23]: h_1 ... h_T from zero, and the last state."""
-    p = parameters(settings["cell"], layer.kernel, layer)
+    p = parameters(settings.cell, layer.kernel, layer)
     step = step_of(settings)
     state = tuple(np.zeros(size) for size in layer.state_size)
     outputs = []
@@ -60,7 +58,7 @@ def encode(model: Any, ids: list[int]) -> tuple[list[Array], Array, list[tuple[A
     states: list[tuple[Array, ...]] = []
     bridges = iter(encoder.bridges)
     for layer in encoder.recurrent_layers:
-        if not settings["bidirectional_encoder"]:
+        if not settings.bidirectional_encoder:
             xs, last = read(settings, layer, xs)
             states.append(last)
             context = last[0]
@@ -101,20 +99,20 @@ def log_probs(model: Any, source: list[int], inputs: list[int]) -> Array:
     memory, c, states = encode(model, source)
     rows = []
     for token in inputs:
-        if settings["attention"]:
+        if settings.attention:
             c = attend(decoder.attention, states[-1][0], memory)
-        parts = [array(decoder.embedding.embeddings)[token]] if settings["feed_context"] else []
-        if settings["feed_context"] or settings["attention"]:
+        parts = [array(decoder.embedding.embeddings)[token]] if settings.feed_context else []
+        if settings.feed_context or settings.attention:
             parts.append(c)
         x = np.concatenate([*parts, np.zeros(0)])
         for i, level in enumerate(decoder.levels):
             recurrent = level.recurrent
             kernel = recurrent.kernel if level.reuse_kernel else None
             kernel = level.projection.kernel if level.projection is not None else kernel
-            p = parameters(settings["cell"], kernel, recurrent)
+            p = parameters(settings.cell, kernel, recurrent)
             states[i], _ = step_of(settings)(p, x, states[i])
             x = states[i][0]
-        if settings["readout_units"]:
+        if settings.readout_units:
             features = np.concatenate([x, *reversed(parts)])
             x = np.tanh(features @ array(decoder.readout.kernel) + array(decoder.readout.bias))
         output = model.output_projection

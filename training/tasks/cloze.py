@@ -48,7 +48,7 @@ class ClozeTask(Task):
         rows = sentence_batches(
             self.train, self.config.training.batch_size, self.config.data.max_length, rng
         )
-        hide = self.model.settings["mixing"] == "layers"
+        hide = self.model.settings.mixing == "layers"
         return (with_blanks(cloze_batch(batch), rng if hide else None) for batch in rows)
 
     def loss(

@@ -184,7 +184,7 @@ def evaluate_translation(
     result = bleu(translations, references_of(sources), lowercase=is_lowercase(model))
     nats, tokens, unknown = reference_nats(model, pairs)
     counts = {"tokens": tokens, "oov": unknown}
-    how = f"beam {beam}, length_alpha {model.settings['length_alpha']}, lost words not marked"
+    how = f"beam {beam}, length_alpha {model.settings.length_alpha}, lost words not marked"
     yield {
         "metric": "bleu",
         "value": result.score,

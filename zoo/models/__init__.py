@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
-from zoo.models.registry import MODEL_CLASSES
+from zoo.models.registry import families, model_class
 
 if TYPE_CHECKING:
     from zoo.models.bidirectional import BidirectionalLanguageModel
@@ -27,6 +26,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Model classes are imported when they are first named: `import zoo` stays quick."""
-    if name in MODEL_CLASSES:
-        return getattr(importlib.import_module(MODEL_CLASSES[name]), name)
+    if name in families():
+        return model_class(name)
     raise AttributeError(f"module 'zoo.models' has no attribute {name!r}")

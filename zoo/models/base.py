@@ -6,11 +6,18 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from zoo.errors import ZooError
 from zoo.presets import store
 from zoo.presets.store import PresetConfig, PresetInfo
+
+Model = TypeVar("Model", bound="PresetModel")
+
+
+def model_family(cls: type[Model]) -> type[Model]:
+    """Declare a class that presets may name; `zoo.models.registry` finds it by this line."""
+    return cls
 
 
 class PresetModel(ABC):

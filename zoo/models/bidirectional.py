@@ -21,6 +21,7 @@ word at t must not. So it is combined in one of two ways:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -30,6 +31,7 @@ from keras import ops
 from zoo import layers
 from zoo.backend import as_ids
 from zoo.errors import ZooError
+from zoo.models.base import model_family
 from zoo.models.cloze import Cloze
 from zoo.models.keras_model import KerasModel, compiled_method, positive
 from zoo.text import BOS, Tokenizer
@@ -37,6 +39,21 @@ from zoo.text import BOS, Tokenizer
 MIXINGS = ("top", "layers")
 
 
+@dataclass(frozen=True)
+class BidirectionalSettings:
+    """The constructor's arguments, checked; see `BidirectionalLanguageModel`."""
+
+    cell: str
+    units: int
+    num_layers: int
+    embedding_dim: int
+    mixing: str
+    dropout: float
+    input_dropout: float
+    cell_options: dict[str, Any]
+
+
+@model_family
 @keras.saving.register_keras_serializable(package="zoo")
 class BidirectionalLanguageModel(Cloze, KerasModel):
     """Fills a blank from the words on both sides.
@@ -60,6 +77,8 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
         3
     """
 
+    settings: BidirectionalSettings
+
     def __init__(
         self,
         tokenizer: Tokenizer,
@@ -77,16 +96,16 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
         super().__init__(tokenizer, **kwargs)
         if mixing not in MIXINGS:
             raise ZooError(f"mixing={mixing!r}: use 'top' or 'layers'")
-        self.settings = {
-            "cell": cell,
-            "units": positive("units", units),
-            "num_layers": positive("num_layers", num_layers),
-            "embedding_dim": positive("embedding_dim", embedding_dim),
-            "mixing": mixing,
-            "dropout": dropout,
-            "input_dropout": input_dropout,
-            "cell_options": dict(cell_options or {}),
-        }
+        self.settings = BidirectionalSettings(
+            cell=cell,
+            units=positive("units", units),
+            num_layers=positive("num_layers", num_layers),
+            embedding_dim=positive("embedding_dim", embedding_dim),
+            mixing=mixing,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            cell_options=dict(cell_options or {}),
+        )
         self.embedding = layers.EmbeddingDropout(
             tokenizer.vocabulary_size, embedding_dim, name="embedding"
         )
@@ -105,12 +124,12 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
 
     def _direction(self, name: str, go_backwards: bool) -> Any:
         return layers.make_recurrent(
-            self.settings["cell"],
-            self.settings["units"],
+            self.settings.cell,
+            self.settings.units,
             return_sequences=True,
             go_backwards=go_backwards,
             name=name,
-            **self.settings["cell_options"],
+            **self.settings.cell_options,
         )
 
     def call(self, ids: Any, blanks: Any = None, mask: Any = None, training: bool = False) -> Any:
@@ -134,10 +153,10 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
             blanks (mixing="layers").
         """
         x = self.embedding(ids)  # [batch, time, embedding_dim]
-        if self.settings["mixing"] == "layers" and blanks is not None:
+        if self.settings.mixing == "layers" and blanks is not None:
             x = ops.where(ops.expand_dims(blanks, -1), ops.cast(self.blank_vector, x.dtype), x)
         x = self.input_dropout(x, training=training)
-        if self.settings["mixing"] == "layers":
+        if self.settings.mixing == "layers":
             return self._mixed(x, mask, training)
         return self._apart(x, mask, training)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.models import registry
+from zoo.models.base import model_family
 from zoo.models.language_model import LanguageModel, State, batches, checked_texts
 from zoo.models.ngram import NGramLanguageModel, loops_in_python
 from zoo.text import BOS, EOS, load_tokenizer
@@ -26,6 +27,7 @@ from zoo.types import Tensor
 FOLDER = "models"
 
 
+@model_family
 class InterpolatedLanguageModel(LanguageModel):
     """Several language models of one vocabulary as one, for example counts and a network.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,11 +40,11 @@ class compiled_method:  # noqa: N801 - used like `property`
 class KerasModel(PresetModel, keras.Model):
     """A Keras model with a tokenizer, built from plain settings.
 
-    A subclass's constructor sets `self.settings` (its keyword arguments) and its layers, and ends
-    with all weights created.
+    A subclass's constructor sets `self.settings` (its keyword arguments, as a dataclass) and its
+    layers, and ends with all weights created.
     """
 
-    settings: dict[str, Any]
+    settings: Any  # a frozen dataclass of the family's own
     output_projection: layers.VocabularyOutput
 
     def __init__(self, tokenizer: Tokenizer, **kwargs: Any) -> None:
@@ -88,7 +89,7 @@ class KerasModel(PresetModel, keras.Model):
         return int(sum(np.prod(w.shape, dtype=np.int64) for w in self.trainable_weights))
 
     def get_preset_config(self) -> dict[str, Any]:
-        return dict(self.settings)
+        return asdict(self.settings)
 
     def get_config(self) -> dict[str, Any]:
         return self.get_preset_config()

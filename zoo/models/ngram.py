@@ -20,6 +20,7 @@ from typing import Any, Self
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.models.base import model_family
 from zoo.models.language_model import (
     SPECIALS,
     LanguageModel,
@@ -42,6 +43,7 @@ LOGGER = logging.getLogger(__name__)
 UNSMOOTHED = "smoothing='kneser_ney' (or add_k, stupid_backoff) gives unseen words a share"
 
 
+@model_family
 class NGramLanguageModel(LanguageModel):
     """Counts, smoothed: the oldest language model, and the baseline of the others.
 

@@ -9,18 +9,34 @@ of word ids: left of a sentence stands `<bos>`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
 from zoo import layers
+from zoo.models.base import model_family
 from zoo.models.keras_model import positive, word_vectors
 from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import BOS, Tokenizer
 
 
+@dataclass(frozen=True)
+class NPLMSettings:
+    """The constructor's arguments, checked; see `NeuralProbabilisticLanguageModel`."""
+
+    window: int
+    embedding_dim: int
+    units: int
+    direct: bool
+    dropout: float
+    input_dropout: float
+    word_scale: float | None
+
+
+@model_family
 @keras.saving.register_keras_serializable(package="zoo")
 class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
     """Bengio, Ducharme, Vincent and Janvin's feed-forward language model.
@@ -43,6 +59,8 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         3
     """
 
+    settings: NPLMSettings
+
     def __init__(
         self,
         tokenizer: Tokenizer,
@@ -57,15 +75,15 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(tokenizer, **kwargs)
-        self.settings = {
-            "window": positive("window", window),
-            "embedding_dim": positive("embedding_dim", embedding_dim),
-            "units": positive("units", units),
-            "direct": bool(direct),
-            "dropout": dropout,
-            "input_dropout": input_dropout,
-            "word_scale": word_scale,
-        }
+        self.settings = NPLMSettings(
+            window=positive("window", window),
+            embedding_dim=positive("embedding_dim", embedding_dim),
+            units=positive("units", units),
+            direct=bool(direct),
+            dropout=dropout,
+            input_dropout=input_dropout,
+            word_scale=word_scale,
+        )
         self.embedding = word_vectors(tokenizer.vocabulary_size, embedding_dim, scale=word_scale)
         self.input_dropout = keras.layers.Dropout(input_dropout, name="input_dropout")
         self.hidden_layer = keras.layers.Dense(units, activation="tanh", name="hidden")  # W1, b1
@@ -77,7 +95,7 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
     def features(
         self, ids: Any, state: State | None = None, mask: Any = None, training: bool = False
     ) -> tuple[Any, State]:
-        window = self.settings["window"]
+        window = self.settings.window
         context = (self.initial_state(ops.shape(ids)[0]) if state is None else state)["context"]
         seen = ops.concatenate([context, ids], axis=1)  # [batch, window + time]
         vectors = self.embedding(seen)  # [batch, window + time, embedding_dim]
@@ -87,18 +105,18 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         )  # [batch, time, window * embedding_dim], oldest word first
         x = self.input_dropout(x, training=training)
         hidden = self.hidden_dropout(self.hidden_layer(x), training=training)
-        if self.settings["direct"]:
+        if self.settings.direct:
             hidden = ops.concatenate([hidden, x], axis=-1)
         return hidden, {"context": self._last_window(seen, mask)}
 
     def _last_window(self, seen: Any, mask: Any) -> Any:
         """The last `window` ids of each row of [batch, window + time], not counting padding."""
-        window = self.settings["window"]
+        window = self.settings.window
         if mask is None:
             return seen[:, -window:]
         consumed = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)  # [batch, 1]
         return ops.take_along_axis(seen, consumed + ops.arange(window)[None, :], axis=1)
 
     def initial_state(self, batch_size: Any) -> State:
-        shape = (batch_size, self.settings["window"])
+        shape = (batch_size, self.settings.window)
         return {"context": ops.full(shape, BOS, dtype="int32")}

@@ -11,17 +11,38 @@ the embedding's transpose (`tied`), and dropout keeps one mask for a whole seque
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from zoo import layers
+from zoo.models.base import model_family
 from zoo.models.keras_model import positive, word_vectors
 from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import Tokenizer
 
 
+@dataclass(frozen=True)
+class RecurrentSettings:
+    """The constructor's arguments, checked; see `RecurrentLanguageModel`."""
+
+    cell: str
+    units: int
+    num_layers: int
+    embedding_dim: int
+    tied: bool
+    dropout: float
+    input_dropout: float
+    hidden_dropout: float
+    embedding_dropout: float
+    weight_drop: float
+    word_scale: float | None
+    cell_options: dict[str, Any]
+
+
+@model_family
 @keras.saving.register_keras_serializable(package="zoo")
 class RecurrentLanguageModel(NeuralLanguageModel):
     """Embedding, a stack of recurrent layers, softmax.
@@ -51,6 +72,8 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         3
     """
 
+    settings: RecurrentSettings
+
     def __init__(
         self,
         tokenizer: Tokenizer,
@@ -70,20 +93,20 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(tokenizer, **kwargs)
-        self.settings = {
-            "cell": cell,
-            "units": positive("units", units),
-            "num_layers": positive("num_layers", num_layers),
-            "embedding_dim": positive("embedding_dim", embedding_dim),
-            "tied": tied,
-            "dropout": dropout,
-            "input_dropout": input_dropout,
-            "hidden_dropout": hidden_dropout,
-            "embedding_dropout": embedding_dropout,
-            "weight_drop": weight_drop,
-            "word_scale": word_scale,
-            "cell_options": dict(cell_options or {}),
-        }
+        self.settings = RecurrentSettings(
+            cell=cell,
+            units=positive("units", units),
+            num_layers=positive("num_layers", num_layers),
+            embedding_dim=positive("embedding_dim", embedding_dim),
+            tied=tied,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            hidden_dropout=hidden_dropout,
+            embedding_dropout=embedding_dropout,
+            weight_drop=weight_drop,
+            word_scale=word_scale,
+            cell_options=dict(cell_options or {}),
+        )
         self.embedding = word_vectors(
             tokenizer.vocabulary_size, embedding_dim, embedding_dropout, word_scale
         )
@@ -103,16 +126,16 @@ class RecurrentLanguageModel(NeuralLanguageModel):
 
     def _recurrent_layer(self, index: int) -> Any:
         settings = self.settings
-        tied_here = settings["tied"] and index == settings["num_layers"] - 1
+        tied_here = settings.tied and index == settings.num_layers - 1
         return layers.make_recurrent(
-            settings["cell"],
-            settings["units"],
-            output_size=settings["embedding_dim"] if tied_here else None,
+            settings.cell,
+            settings.units,
+            output_size=settings.embedding_dim if tied_here else None,
             return_sequences=True,
             return_state=True,
-            weight_drop=settings["weight_drop"],
+            weight_drop=settings.weight_drop,
             name=f"recurrent_{index}",
-            **settings["cell_options"],
+            **settings.cell_options,
         )
 
     def features(

@@ -1,29 +1,43 @@
-"""The model classes a preset may name: a fixed list, so loading a directory never runs its code."""
+"""The model classes a preset may name.
+
+A family registers itself: its class stands under `@model_family` in a file of zoo/models. Which
+classes there are is read from the text of the package's own files, so that nothing is imported
+before it is used. A preset's directory adds nothing to them: loading it never runs its code.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
 from zoo.presets import store
 
-MODEL_CLASSES = {
-    "NGramLanguageModel": "zoo.models.ngram",
-    "NeuralProbabilisticLanguageModel": "zoo.models.nplm",
-    "RecurrentLanguageModel": "zoo.models.recurrent",
-    "BidirectionalLanguageModel": "zoo.models.bidirectional",
-    "InterpolatedLanguageModel": "zoo.models.interpolated",
-    "Seq2Seq": "zoo.models.seq2seq.model",
-}
+FOLDER = Path(__file__).parent
+DECLARATION = re.compile(r"^@model_family\n(?:@.*\n)*class (\w+)", re.MULTILINE)
+
+
+@cache
+def families() -> Mapping[str, str]:
+    """The module of each declared class."""
+    found = {}
+    for path in sorted(FOLDER.rglob("*.py")):
+        module = ".".join(("zoo", "models", *path.relative_to(FOLDER).with_suffix("").parts))
+        for name in DECLARATION.findall(path.read_text(encoding="utf-8")):
+            found[name] = module
+    return found
 
 
 def model_class(name: str) -> Any:
     """The class of a preset's `class` entry."""
-    if name not in MODEL_CLASSES:
-        raise ZooError(f"unknown model class {name!r}: this version has {', '.join(MODEL_CLASSES)}")
-    return getattr(importlib.import_module(MODEL_CLASSES[name]), name)
+    if name not in families():
+        raise ZooError(f"unknown model class {name!r}: this version has {', '.join(families())}")
+    return getattr(importlib.import_module(families()[name]), name)
 
 
 def load(name_or_directory: str | os.PathLike[str]) -> Any:

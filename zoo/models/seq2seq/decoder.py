@@ -18,8 +18,8 @@ from zoo.layers.recurrence.loop import scan
 from zoo.models.keras_model import word_vectors
 from zoo.models.seq2seq.encoder import Encoder
 from zoo.models.seq2seq.levels import Level, SplitDense, recurrence_only
-
-Tensor = Any
+from zoo.models.seq2seq.settings import Seq2SeqSettings
+from zoo.types import Tensor
 
 
 class Decoder(keras.layers.Layer):
@@ -32,49 +32,51 @@ class Decoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, vocabulary_size: int, settings: dict[str, Any], encoder: Encoder, **kwargs: Any
+        self, vocabulary_size: int, settings: Seq2SeqSettings, encoder: Encoder, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.fed, attending = settings["feed_context"], settings["attention"] is not None
-        top = encoder.forward_layer(settings["num_layers"] - 1)
-        word_sizes = [settings["embedding_dim"]] if self.fed else []
+        self.fed, attending = settings.feed_context, settings.attention is not None
+        top = encoder.forward_layer(settings.num_layers - 1)
+        word_sizes = [settings.embedding_dim] if self.fed else []
         context_sizes = [encoder.output_size] if self.fed or attending else []
         self.embedding: Any = None
         if self.fed:
             self.embedding = word_vectors(
                 vocabulary_size,
-                settings["embedding_dim"],
-                settings["word_dropout"],
-                settings["word_scale"],
+                settings.embedding_dim,
+                settings.word_dropout,
+                settings.word_scale,
             )
             self.embedding.build()
         self.levels = [
             self._level(i, settings, encoder, [*word_sizes, *context_sizes])
-            for i in range(settings["num_layers"])
+            for i in range(settings.num_layers)
         ]
         self.attention: Any = None
         if attending:
-            self.attention = layers.BahdanauAttention(settings["attention_units"], name="attention")
+            self.attention = layers.BahdanauAttention(settings.attention_units, name="attention")
             self.attention.build((None, top.output_size), (None, None, encoder.output_size))
-        self.output_size = settings["readout_units"] or top.output_size
+        self.output_size = settings.readout_units or top.output_size
         self.readout: Any = None
-        if settings["readout_units"]:
+        if settings.readout_units:
             sizes = [top.output_size, *context_sizes, *word_sizes]
             self.readout = SplitDense(sizes, self.output_size, use_bias=True, name="readout")
         self.dropouts = [
-            layers.LockedDropout(settings["dropout"], name=f"dropout_{i}")
-            for i in range(settings["num_layers"] + 1)
+            layers.LockedDropout(settings.dropout, name=f"dropout_{i}")
+            for i in range(settings.num_layers + 1)
         ]
         self.built = True
 
-    def _level(self, i: int, settings: dict[str, Any], encoder: Encoder, sizes: list[int]) -> Level:
+    def _level(
+        self, i: int, settings: Seq2SeqSettings, encoder: Encoder, sizes: list[int]
+    ) -> Level:
         shared = encoder.forward_layer(i)
         sizes = [encoder.forward_layer(i - 1).output_size] if i else sizes
-        if not settings["separate_weights"]:
+        if not settings.separate_weights:
             same_input = i > 0 and not encoder.both
             return Level(shared, False, sizes, reuse_kernel=same_input, name=f"level_{i}")
         own = recurrence_only(
-            settings["cell"], settings["units"], name="recurrence", **settings["cell_options"]
+            settings.cell, settings.units, name="recurrence", **settings.cell_options
         )
         return Level(own, True, sizes, name=f"level_{i}")
 

@@ -12,8 +12,8 @@ from keras import ops
 
 from zoo import layers
 from zoo.models.keras_model import word_vectors
-
-Tensor = Any
+from zoo.models.seq2seq.settings import Seq2SeqSettings
+from zoo.types import Tensor
 
 
 class Encoder(keras.layers.Layer):
@@ -24,36 +24,36 @@ class Encoder(keras.layers.Layer):
         settings: the model's settings.
     """
 
-    def __init__(self, vocabulary_size: int, settings: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, vocabulary_size: int, settings: Seq2SeqSettings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.both = settings["bidirectional_encoder"]
-        width = settings["embedding_dim"]
+        self.both = settings.bidirectional_encoder
+        width = settings.embedding_dim
         self.embedding = word_vectors(
-            vocabulary_size, width, settings["word_dropout"], settings["word_scale"]
+            vocabulary_size, width, settings.word_dropout, settings.word_scale
         )
         self.embedding.build()
         self.recurrent_layers = []
-        for i in range(settings["num_layers"]):
+        for i in range(settings.num_layers):
             layer = self._recurrent_layer(f"recurrent_{i}", settings)
             layer.build((None, None, width))
             self.recurrent_layers.append(layer)
             width = self.forward_layer(i).output_size * (2 if self.both else 1)
         self.output_size = width
         self.dropouts = [
-            layers.LockedDropout(settings["dropout"], name=f"dropout_{i}")
-            for i in range(settings["num_layers"] + 1)
+            layers.LockedDropout(settings.dropout, name=f"dropout_{i}")
+            for i in range(settings.num_layers + 1)
         ]
         self.bridges = self._make_bridges() if self.both else []
         self.built = True
 
-    def _recurrent_layer(self, name: str, settings: dict[str, Any]) -> Any:
+    def _recurrent_layer(self, name: str, settings: Seq2SeqSettings) -> Any:
         layer = layers.make_recurrent(
-            settings["cell"],
-            settings["units"],
+            settings.cell,
+            settings.units,
             return_sequences=True,
             return_state=True,
             name=name,
-            **settings["cell_options"],
+            **settings.cell_options,
         )
         return layers.Bidirectional(layer, name=name) if self.both else layer
 

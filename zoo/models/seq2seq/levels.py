@@ -16,8 +16,7 @@ from keras import ops
 from zoo import layers
 from zoo.layers.recurrence.cell import make_advance
 from zoo.layers.recurrence.whole_sequence import recurrence
-
-Tensor = Any
+from zoo.types import Tensor
 
 
 class SplitDense(keras.layers.Layer):

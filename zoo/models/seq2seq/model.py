@@ -44,19 +44,19 @@ from keras import ops
 
 from zoo import layers
 from zoo.backend import as_ids
-from zoo.errors import ZooError
-from zoo.models.keras_model import KerasModel, compiled_method, positive
+from zoo.models.base import model_family
+from zoo.models.keras_model import KerasModel, compiled_method
 from zoo.models.language_model import State
 from zoo.models.seq2seq.decoder import Decoder
 from zoo.models.seq2seq.encoder import Encoder
+from zoo.models.seq2seq.settings import Seq2SeqSettings
 from zoo.models.seq2seq.translator import Translator
 from zoo.presets import weights
 from zoo.text import BOS, EOS, PAD, load_tokenizer
 from zoo.text.padding import pad
 
-ATTENTIONS = (None, "bahdanau")
 
-
+@model_family
 @keras.saving.register_keras_serializable(package="zoo")
 class Seq2Seq(Translator, KerasModel):
     """Encoder-decoder translation model.
@@ -120,7 +120,7 @@ class Seq2Seq(Translator, KerasModel):
     ) -> None:
         super().__init__(target_tokenizer, **kwargs)
         self.source_tokenizer, self.target_tokenizer = source_tokenizer, target_tokenizer
-        self.settings = checked_settings(
+        self.settings = Seq2SeqSettings(
             cell=cell,
             units=units,
             num_layers=num_layers,
@@ -173,7 +173,7 @@ class Seq2Seq(Translator, KerasModel):
         """Names of the state entries that each step changes."""
         return [
             f"layer_{i}_{name}"
-            for i in range(self.settings["num_layers"])
+            for i in range(self.settings.num_layers)
             for name in self.encoder.forward_layer(i).state_names
         ]
 
@@ -281,17 +281,3 @@ class Seq2Seq(Translator, KerasModel):
         model = cls(*tokenizers, **config)
         weights.load_weights(model, directory)
         return model
-
-
-def checked_settings(**settings: Any) -> dict[str, Any]:
-    """The constructor's arguments, or an error that names the one that is wrong."""
-    lengths = ("max_source_length", "max_target_length")
-    for name in ("units", "attention_units", "num_layers", "embedding_dim", *lengths):
-        settings[name] = positive(name, settings[name])
-    if settings["attention"] not in ATTENTIONS:
-        raise ZooError(f"attention={settings['attention']!r}: use 'bahdanau' or None")
-    if settings["readout_units"] is not None:
-        settings["readout_units"] = positive("readout_units", settings["readout_units"])
-    if settings["tied"] and not settings["feed_context"]:
-        raise ZooError("tied=True without feed_context=True: there are no target word vectors")
-    return settings

@@ -21,6 +21,7 @@ from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
 from zoo.models.language_model import Score, State, checked_texts
+from zoo.models.seq2seq.settings import Seq2SeqSettings
 from zoo.models.seq2seq.unknown_words import with_source_words
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.padding import pad
@@ -45,7 +46,7 @@ class Translator(PresetModel):
 
     source_tokenizer: Any
     target_tokenizer: Any
-    settings: dict[str, Any]
+    settings: Seq2SeqSettings
     output_projection: Any
 
     @property
@@ -111,7 +112,7 @@ class Translator(PresetModel):
             [[('', 0.0)]]
         """
         texts = checked_texts(texts)
-        alpha = self.settings["length_alpha"] if length_alpha is None else length_alpha
+        alpha = self.settings.length_alpha if length_alpha is None else length_alpha
         Beam(beam, n_best, alpha)  # refuses what is out of range
         listed = beam if rescore is not None else n_best
         answers = []
@@ -228,7 +229,7 @@ class Translator(PresetModel):
 
     @property
     def _max_target_length(self) -> int:
-        return int(self.settings["max_target_length"])
+        return int(self.settings.max_target_length)
 
     # --- sources and readable targets -------------------------------------------------------
 
@@ -245,11 +246,11 @@ class Translator(PresetModel):
         return pad([self.source_row(text) for text in texts])[0]
 
     def _in_order(self, tokens: list[Any], text: str) -> list[Any]:
-        limit = self.settings["max_source_length"]
+        limit = self.settings.max_source_length
         if len(tokens) > limit:
             logger.warning("%.40r...: only the first %d of %d tokens", text, limit, len(tokens))
         tokens = tokens[:limit]
-        return tokens[::-1] if self.settings["reverse_source"] else tokens
+        return tokens[::-1] if self.settings.reverse_source else tokens
 
     def readable(
         self, text: str, translations: Sequence[Sequence[int]], mark_lost: bool = True
@@ -260,7 +261,7 @@ class Translator(PresetModel):
         if UNK not in row and not any(UNK in ids for ids in translations):
             return texts
         attention = self.alignment(row, translations) if any(map(len, translations)) else None
-        backwards = self.settings["reverse_source"]
+        backwards = self.settings.reverse_source
         return [
             with_source_words(
                 translation,
