@@ -46,7 +46,7 @@ class Sample:
 
     def draw(self, logits: Any, uniform: Any) -> Any:
         """Token ids [rows] from logits [rows, vocabulary] and uniform numbers [rows]."""
-        return drawn(logits, uniform)
+        return sampled_place(logits, uniform)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class TopK(Sample):
 
     def draw(self, logits: Any, uniform: Any) -> Any:
         # In sorted order a tie at the last place lets in one token, not all of its equals.
-        return drawn_token(*top_k(logits, min(self.k, logits.shape[-1])), uniform)
+        return sampled_token(*top_k(logits, min(self.k, logits.shape[-1])), uniform)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class TopP(Sample):
             probabilities = ops.exp(ordered - total)
             # A token is in while those before it have less than p together: the first always is.
             inside = ops.cumsum(probabilities, axis=-1) - probabilities < self.p
-            return drawn_token(ops.where(inside, ordered, NEVER), ids, uniform)
+            return sampled_token(ops.where(inside, ordered, NEVER), ids, uniform)
 
         count = logits.shape[-1]
         best, ids = top_k(logits, min(FEW, count))
@@ -132,13 +132,13 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def drawn_token(logits: Any, ids: Any, uniform: Any) -> Any:
+def sampled_token(logits: Any, ids: Any, uniform: Any) -> Any:
     """One of a row's `ids` by logits [rows, n] of their own; NEVER: out of the question."""
-    place = ops.expand_dims(drawn(logits, uniform), 1)
+    place = ops.expand_dims(sampled_place(logits, uniform), 1)
     return ops.take_along_axis(ops.cast(ids, "int32"), place, axis=1)[:, 0]
 
 
-def drawn(logits: Any, uniform: Any) -> Any:
+def sampled_place(logits: Any, uniform: Any) -> Any:
     """One token a row by inverse transform: the first at which the cumulative mass exceeds u."""
     mass = ops.exp(logits - ops.max(logits, axis=-1, keepdims=True))  # [rows, vocabulary]
     cumulative = ops.cumsum(mass, axis=-1)

@@ -56,7 +56,7 @@ class LanguageModel(PresetModel):
 
     @abstractmethod
     def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
-        """One token in, the next token's distribution out; the first token fed is `<bos>`.
+        """One token in, the next token's distribution out; the first token is `<bos>`.
 
         Args:
             token_ids: [batch] int32.

@@ -106,13 +106,13 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     def continued(
         self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
     ) -> Any:
-        first = as_ids(first_ids)
+        initial = as_ids(first_ids)
         if isinstance(sampler, Beam):
             search = partial(self.search_graph, sampler=sampler, max_words=max_words)
-            return self.compiled_once((sampler, max_words), search)(first, state)
+            return self.compiled_once((sampler, max_words), search)(initial, state)
         uniform = ops.convert_to_tensor(uniform_numbers(len(first_ids), max_words, seed))
         sample = partial(self.sample_graph, sampler=sampler)
-        return self.compiled_once(sampler, sample)(first, state, uniform)
+        return self.compiled_once(sampler, sample)(initial, state, uniform)
 
     def sample_graph(
         self, first_ids: Any, state: State, uniform: Any, sampler: Greedy | Sample

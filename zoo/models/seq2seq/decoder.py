@@ -35,12 +35,12 @@ class Decoder(keras.layers.Layer):
         self, vocabulary_size: int, settings: Seq2SeqSettings, encoder: Encoder, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.fed, attending = settings.feed_context, settings.attention is not None
+        self.feed_context, attending = settings.feed_context, settings.attention is not None
         top = encoder.forward_layer(settings.num_layers - 1)
-        word_sizes = [settings.embedding_dim] if self.fed else []
-        context_sizes = [encoder.output_size] if self.fed or attending else []
+        word_sizes = [settings.embedding_dim] if self.feed_context else []
+        context_sizes = [encoder.output_size] if self.feed_context or attending else []
         self.embedding: Any = None
-        if self.fed:
+        if self.feed_context:
             self.embedding = word_vectors(
                 vocabulary_size,
                 settings.embedding_dim,
@@ -83,10 +83,10 @@ class Decoder(keras.layers.Layer):
     # --- the source, once a sentence --------------------------------------------------------
 
     def source_state(self, outputs: Tensor, context: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """What every step needs of the source, multiplied already by the matrices it meets.
+        """What every step needs of the source: projected context, or projected values and keys.
 
-        Σ_j α_tj h_j meets the first level's W and the readout's W^(r): both products are taken of
-        the h_j here, and the sum over j of the products at each step.
+        c_t = Σ_j α_tj h_j is multiplied by the first level's W and the readout's W^(r): both
+        products are taken of the h_j here, and the sum over j of the products at each step.
 
         Args:
             outputs: the encoder's h_j, [batch, source, width].
@@ -94,28 +94,31 @@ class Decoder(keras.layers.Layer):
             mask: [batch, source] bool.
         """
         if self.attention is not None:
-            values, keys = self._met(outputs), self.attention.keys(outputs)
+            values, keys = self._projected_context(outputs), self.attention.keys(outputs)
             return {"values": values, "keys": keys, "source_mask": mask}
-        return {"context": self._met(context)} if self.fed else {}
+        return {"context": self._projected_context(context)} if self.feed_context else {}
 
     @property
     def source_names(self) -> tuple[str, ...]:
         """Names of the entries of `source_state`."""
         if self.attention is not None:
             return ("values", "keys", "source_mask")
-        return ("context",) if self.fed else ()
+        return ("context",) if self.feed_context else ()
 
-    def _met(self, x: Tensor) -> Tensor:
-        """x by the matrices of c, side by side: [..., gates * units + readout units]."""
-        first = self.levels[0].projection.part(1 if self.fed else 0, x)
+    def _projected_context(self, x: Tensor) -> Tensor:
+        """The first level's W and the readout's W^(r) times a context, side by side.
+
+        [..., context] -> [..., gates * units + readout units].
+        """
+        for_level = self.levels[0].projection.part(1 if self.feed_context else 0, x)
         if self.readout is None:
-            return first
-        return ops.concatenate([first, self.readout.part(1, x)], axis=-1)
+            return for_level
+        return ops.concatenate([for_level, self.readout.part(1, x)], axis=-1)
 
-    def _parted(self, met: Tensor) -> tuple[Tensor, Tensor]:
+    def _split(self, projected_context: Tensor) -> tuple[Tensor, Tensor]:
         """The first level's part and the readout's."""
         width = self.levels[0].projection.units
-        return met[..., :width], met[..., width:]
+        return projected_context[..., :width], projected_context[..., width:]
 
     # --- teacher forcing --------------------------------------------------------------------
 
@@ -136,27 +139,27 @@ class Decoder(keras.layers.Layer):
             y = self.dropouts[0](y, training=training)
         grouped = self._grouped(states)
         if self.attention is not None:
-            hidden, met = self._attending(inputs, y, grouped, source, training)
+            hidden, readout_context = self._attending(inputs, y, grouped, source, training)
         else:
-            hidden, met = self._unattending(inputs, y, grouped, source, training)
-        return self.dropouts[-1](self._read(hidden, met, y), training=training)
+            hidden, readout_context = self._unattending(inputs, y, grouped, source, training)
+        return self.dropouts[-1](self._read(hidden, readout_context, y), training=training)
 
-    def _first_input(self, y: Any, met: Any) -> Tensor:
+    def _first_input(self, y: Any, level_context: Any) -> Tensor:
         """p_t of the first level from y_{t-1} and c; just b without either."""
         level = self.levels[0]
         total = level.bias()
         if y is not None:
             total = level.projection.part(0, y) + total
-        return total if met is None else met + total
+        return total if level_context is None else level_context + total
 
     def _unattending(
         self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
     ) -> tuple[Tensor, Any]:
         """All steps of one level, then of the next; h_t [batch, time, units]."""
-        first = met = None
-        if self.fed:
-            first, met = self._parted(ops.expand_dims(source["context"], 1))
-        input_terms = self._first_input(y, first)
+        level_context = readout_context = None
+        if self.feed_context:
+            level_context, readout_context = self._split(ops.expand_dims(source["context"], 1))
+        input_terms = self._first_input(y, level_context)
         input_terms = ops.broadcast_to(input_terms, (*ops.shape(inputs), input_terms.shape[-1]))
         hidden = self.levels[0].run(input_terms, grouped[0], training)
         for level, state, dropout in zip(
@@ -164,7 +167,7 @@ class Decoder(keras.layers.Layer):
         ):
             input_terms = level.project_inputs(dropout(hidden, training=training))
             hidden = level.run(input_terms, state, training)
-        return hidden, met
+        return hidden, readout_context
 
     def _attending(
         self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
@@ -178,18 +181,18 @@ class Decoder(keras.layers.Layer):
 
         def body(flat: Any, inputs_t: Any) -> tuple[Any, Any]:
             before = self._grouped(flat)
-            first, met = self._parted(self._attend(before[-1][0], source))
-            p = inputs_t[0] + first
+            level_context, readout_context = self._split(self._attend(before[-1][0], source))
+            p = inputs_t[0] + level_context
             after: list[Tensor] = []
             for i, (advance, state) in enumerate(zip(advances, before, strict=True)):
                 if i:
                     p = self.levels[i].project_inputs(after[-len(state)] * masks[i])
                 after += advance(p, state)
-            return tuple(after), (after[-len(before[-1])], met)
+            return tuple(after), (after[-len(before[-1])], readout_context)
 
         flat = tuple(s for state in grouped for s in state)
-        _, (hidden, met) = scan(body, flat, (input_terms,))
-        return ops.transpose(hidden, (1, 0, 2)), ops.transpose(met, (1, 0, 2))
+        _, (hidden, readout_context) = scan(body, flat, (input_terms,))
+        return ops.transpose(hidden, (1, 0, 2)), ops.transpose(readout_context, (1, 0, 2))
 
     def _level_mask(self, i: int, h: Tensor, training: bool) -> Tensor:
         """Locked dropout of level i's input, [batch, units]."""
@@ -210,37 +213,38 @@ class Decoder(keras.layers.Layer):
     def step(self, token_ids: Tensor, states: Any, source: Any) -> tuple[Tensor, list[Tensor]]:
         """One word in, what the output layer sees out: [rows, output_size], and the new states."""
         rows = ops.shape(token_ids)[0]
-        y = None if self.embedding is None else self.embedding(token_ids)
-        grouped = self._grouped(states)
-        first = met = None
+        y = None if self.embedding is None else self.embedding(token_ids)  # [rows, embedding_dim]
+        grouped = self._grouped(states)  # a level: [rows, size] each
+        level_context = readout_context = None
         if self.attention is not None:
-            first, met = self._parted(self._attend(grouped[-1][0], source))
-        elif self.fed:
-            first, met = self._parted(repeated(source["context"], rows))
-        input_term = self._first_input(y, first)
+            query = grouped[-1][0]  # h_{t-1} of the top level, [rows, units]
+            level_context, readout_context = self._split(self._attend(query, source))
+        elif self.feed_context:
+            level_context, readout_context = self._split(repeated(source["context"], rows))
+        input_term = self._first_input(y, level_context)  # p_t, [rows or 1, gates * units]
         input_term = ops.broadcast_to(input_term, (rows, input_term.shape[-1]))
         new: list[Tensor] = []
         for i, (level, state) in enumerate(zip(self.levels, grouped, strict=True)):
             if i:
                 input_term = level.project_inputs(new[-len(state)])
             new += level.advance()(input_term, state)
-        return self._read(new[-len(grouped[-1])], met, y), new
+        return self._read(new[-len(grouped[-1])], readout_context, y), new
 
     def _attend(self, query: Tensor, source: Any) -> Tensor:
         """Σ_j α_tj values_j for h_{t-1}; several hypotheses of a row share its source."""
         values, mask = source["values"], source["source_mask"]
         rows = ops.shape(values)[0]
         query = ops.reshape(query, (rows, -1, query.shape[-1]))  # [rows, width, units]
-        met, _ = self.attention(query, values, mask, source["keys"])
-        return ops.reshape(met, (-1, values.shape[-1]))
+        context, _ = self.attention(query, values, mask, source["keys"])
+        return ops.reshape(context, (-1, values.shape[-1]))
 
-    def _read(self, hidden: Tensor, met: Any, y: Any) -> Tensor:
+    def _read(self, hidden: Tensor, readout_context: Any, y: Any) -> Tensor:
         """h_t itself [25], or tanh(W^(r) [h_t; c_t; y_{t-1}] + b)."""
         if self.readout is None:
             return hidden
         total = self.readout.part(0, hidden) + self.readout.offset()
-        if met is not None:
-            total = total + met
+        if readout_context is not None:
+            total = total + readout_context
         return ops.tanh(total if y is None else total + self.readout.part(2, y))
 
     def _grouped(self, states: Sequence[Tensor]) -> list[list[Tensor]]:

@@ -19,8 +19,8 @@ Extensions:
 f is any cell: the recurrent network [5], GRU (section 3), LSTM (section 4) or CIFG.
 
 What the equations leave open, and how it is settled here:
-- Without I, W^(hh) and the bias are one matrix and one vector for both halves. Whatever is fed to
-  the decoder (II, attention) meets an input matrix of the decoder's own, since the notes share
+- Without I, W^(hh) and the bias are one matrix and one vector for both halves. Whatever the
+  decoder reads (II, attention) has an input matrix of the decoder's own, since the notes share
   the matrices of the recurrence; an upper level (III) reads the level below as the encoder's does
   and shares its W^(hx) too, unless IV makes the encoder's inputs wider.
 - With IV, the decoder shares the left-to-right recurrence. It starts from both directions,
@@ -189,8 +189,8 @@ class Seq2Seq(Translator, KerasModel):
             state: from `encode`.
             inputs: [batch, time] int32, `<bos>` first: the words before each target.
         """
-        first = [state[name] for name in self.state_names]
-        return self.decoder(inputs, first, self._shared(state), training=training)
+        initial = [state[name] for name in self.state_names]
+        return self.decoder(inputs, initial, self._shared(state), training=training)
 
     def call(self, source_ids: Any, inputs: Any, training: bool = False) -> Any:
         """Logits [batch, time, vocabulary] of the words after each of `inputs`."""
@@ -199,8 +199,8 @@ class Seq2Seq(Translator, KerasModel):
 
     def step_graph(self, token_ids: Any, state: State, kernel: Any = None) -> tuple[Any, State]:
         """`step` on tensors; `kernel` as in `log_softmax`."""
-        first = [state[name] for name in self.state_names]
-        hidden, new = self.decoder.step(token_ids, first, self._shared(state))
+        initial = [state[name] for name in self.state_names]
+        hidden, new = self.decoder.step(token_ids, initial, self._shared(state))
         named = dict(zip(self.state_names, new, strict=True))
         return self.log_softmax(hidden, kernel), {**named, **self._shared(state)}
 
@@ -211,8 +211,8 @@ class Seq2Seq(Translator, KerasModel):
     def alignment_graph(self, source_ids: Any, inputs: Any) -> Any:
         """`alignment` on tensors: [batch, time, source]."""
         state = self.encode(source_ids)
-        first = [state[name] for name in self.state_names]
-        return self.decoder.alignment(inputs, first, self._shared(state))
+        initial = [state[name] for name in self.state_names]
+        return self.decoder.alignment(inputs, initial, self._shared(state))
 
     def _shared(self, state: State) -> State:
         return {name: state[name] for name in self.shared_names}
@@ -225,7 +225,7 @@ class Seq2Seq(Translator, KerasModel):
     compiled_alignment = compiled_method(alignment_graph)
 
     def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
-        """One target word in, the next one's distribution out; the first word fed is `<bos>`.
+        """One target word in, the next one's distribution out; the first word is `<bos>`.
 
         Args:
             token_ids: [rows] int32. Several hypotheses of a source may follow each other: rows
