@@ -91,6 +91,7 @@ class LanguageModelGraph(tf.Module):
             "log_prob": total,
             "tokens": tokens,
             "oov": unknown,
+            # zoo.metrics.perplexity in graph ops
             "perplexity": tf.exp(-total / tf.cast(tokens, tf.float32)),
         }
 
