@@ -1,0 +1,39 @@
+"""docs/architecture.md: the functions of its flows and the paths of its tables are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+STEPS = re.findall(r"^\| \d+ \| `([\w/]+\.py)` `([\w.]+)` \|", PAGE, re.MULTILINE)
+
+
+def defined(path: str) -> set[str]:
+    """Functions, classes and methods of a file, as `Class.method`."""
+    names: set[str] = set()
+    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{n.name}" for n in node.body if hasattr(n, "name")}
+    return names
+
+
+@pytest.mark.parametrize(("path", "name"), STEPS, ids=lambda value: value)
+def test_a_step_of_a_flow_is_there(path, name):
+    assert name in defined(path)
+
+
+def test_the_three_flows_are_whole():
+    assert [STEPS.index(step) for step in STEPS] == list(range(len(STEPS)))
+    assert len(STEPS) == 32
+
+
+def test_every_path_of_the_page_is_there():
+    for path in re.findall(r"`((?:zoo|training|export|serving|tests|benchmarks)/[\w/.]*)`", PAGE):
+        assert (ROOT / path).exists(), path
