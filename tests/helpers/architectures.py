@@ -69,6 +69,18 @@ def counted(smoothing: str, make_estimate: Any, **options: Any) -> Architecture:
     return Architecture(f"ngram_{smoothing}", make, expected)
 
 
+# By the family's name, with which the names of its models begin.
+LOSSES = {
+    "nplm": reference.nplm_loss,
+}
+
+
+def loss_of(name: str) -> Callable[[Any, list[int]], float]:
+    """The independent loss of a language model in the list."""
+    families = [family for family in LOSSES if name.startswith(family)]
+    return LOSSES[families[0]] if families else reference.recurrent_loss
+
+
 def listed() -> Iterator[Architecture]:
     """Every architecture of the notes, in their order."""
     yield counted("mle", ngram_reference.MaximumLikelihood)
@@ -76,8 +88,7 @@ def listed() -> Iterator[Architecture]:
     yield counted("stupid_backoff", ngram_reference.StupidBackoff, alpha=0.4)
     yield counted("kneser_ney", ngram_reference.KneserNey)
     for name, make in LANGUAGE_MODELS.items():
-        loss = reference.nplm_loss if name.startswith("nplm") else reference.recurrent_loss
-        yield Architecture(name, make, of_sentences(loss))
+        yield Architecture(name, make, of_sentences(loss_of(name)))
     for name, make in CLOZE_MODELS.items():
         yield Architecture(name, make, of_sentences(reference.cloze_loss))
     for name, settings in TRANSLATORS.items():

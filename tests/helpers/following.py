@@ -1,4 +1,4 @@
-"""Doing what docs/adding-a-*.md say, in a copy of the tree: the pages are followed to the letter."""
+"""Doing to the letter, in a copy of the tree, what docs/adding-a-*.md say."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ rise but through the length penalty of the longest text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -23,6 +23,7 @@ from zoo.decoding.selection import top_k
 from zoo.decoding.step import Step, as_tensors, without
 from zoo.errors import ZooError
 from zoo.text.vocabulary import BOS, EOS, PAD
+from zoo.types import Tensor
 
 
 def length_penalty(length: Any, alpha: float) -> Any:
@@ -73,37 +74,59 @@ def beam_search(
     if max_lengths is not None:
         limits = ops.minimum(limits, ops.cast(max_lengths, "int32"))
     best_penalty = length_penalty(limits, length_alpha)  # [rows]
-
-    def more(t: Any, *loop: Any) -> Any:
-        _, open_scores, _, _, pool_scores, _ = loop
-        hope = ops.max(open_scores, axis=1) / best_penalty
-        useful = ops.logical_and(hope > pool_scores[:, n_best - 1], hope > IMPOSSIBLE)
-        return ops.any(ops.logical_and(useful, t < limits))
-
-    def body(t: Any, *loop: Any) -> Any:
-        tokens, open_scores, open_ids, state, pool_scores, pool_ids = loop
-        log_probs, state = step(ops.reshape(tokens, (-1,)), {**state, **constant})
-        scores, tokens, parents = _continuations(open_scores, log_probs, pool_scores, forbidden_ids)
-        ids = ops.take_along_axis(open_ids, ops.expand_dims(parents, -1), axis=1)
-        ids = ops.where(positions == t, ops.expand_dims(tokens, -1), ids)
-        running = ops.expand_dims(t < limits, 1)  # [rows, 1]
-        ends = ops.logical_and(running, tokens == EOS)
-        final = ops.where(scores > IMPOSSIBLE, scores / length_penalty(t + 1, length_alpha), NEVER)
-        pool_scores, pool_ids = _merge(pool_scores, pool_ids, ops.where(ends, final, NEVER), ids)
-        scores = ops.where(ends, NEVER, ops.where(running, scores, open_scores))
-        ids = ops.where(ops.expand_dims(running, -1), ids, open_ids)
-        changing = {name: value for name, value in state.items() if name not in constant}
-        state = _reordered(as_tensors(changing), parents, width)
-        return t + 1, tokens, scores, ids, state, pool_scores, pool_ids
-
+    search = _Search(
+        step, constant, positions, limits, best_penalty, width, n_best, length_alpha, forbidden_ids
+    )
     changing = {name: value for name, value in state.items() if name not in constant}
     start = _start(first_ids, changing, width, max_steps)
-    end = ops.while_loop(more, body, start, maximum_iterations=max_steps)
+    end = ops.while_loop(search.goes_on, search.advance, start, maximum_iterations=max_steps)
     _, _, open_scores, open_ids, _, pool_scores, pool_ids = end
     cut_scores = ops.where(
         open_scores > IMPOSSIBLE, open_scores / ops.expand_dims(best_penalty, 1), NEVER
     )
     return _with_unended(pool_scores, pool_ids, cut_scores, open_ids, n_best)
+
+
+class _Search(NamedTuple):
+    """What stays the same from step to step."""
+
+    step: Step
+    constant: Mapping[str, Any]
+    positions: Tensor  # [1, 1, max_steps]
+    limits: Tensor  # [rows]
+    best_penalty: Tensor  # [rows]
+    width: int
+    n_best: int
+    length_alpha: float
+    forbidden_ids: Sequence[int]
+
+    def goes_on(self, t: Tensor, *loop: Any) -> Tensor:
+        """Whether an open hypothesis of any row can still be among its best."""
+        _, open_scores, _, _, pool_scores, _ = loop
+        hope = ops.max(open_scores, axis=1) / self.best_penalty
+        useful = ops.logical_and(hope > pool_scores[:, self.n_best - 1], hope > IMPOSSIBLE)
+        return ops.any(ops.logical_and(useful, t < self.limits))
+
+    def advance(self, t: Tensor, *loop: Any) -> tuple[Any, ...]:
+        """One token more: what ends goes to the pool, the best others stay open."""
+        tokens, open_scores, open_ids, state, pool_scores, pool_ids = loop
+        log_probs, state = self.step(ops.reshape(tokens, (-1,)), {**state, **self.constant})
+        scores, tokens, parents = _continuations(
+            open_scores, log_probs, pool_scores, self.forbidden_ids
+        )
+        ids = ops.take_along_axis(open_ids, ops.expand_dims(parents, -1), axis=1)
+        ids = ops.where(self.positions == t, ops.expand_dims(tokens, -1), ids)
+        running = ops.expand_dims(t < self.limits, 1)  # [rows, 1]
+        ends = ops.logical_and(running, tokens == EOS)
+        final = ops.where(
+            scores > IMPOSSIBLE, scores / length_penalty(t + 1, self.length_alpha), NEVER
+        )
+        pool_scores, pool_ids = _merge(pool_scores, pool_ids, ops.where(ends, final, NEVER), ids)
+        scores = ops.where(ends, NEVER, ops.where(running, scores, open_scores))
+        ids = ops.where(ops.expand_dims(running, -1), ids, open_ids)
+        changing = {name: value for name, value in state.items() if name not in self.constant}
+        state = _reordered(as_tensors(changing), parents, self.width)
+        return t + 1, tokens, scores, ids, state, pool_scores, pool_ids
 
 
 def _start(first_ids: Any, state: dict[str, Any], width: int, max_steps: int) -> tuple[Any, ...]:
