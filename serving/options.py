@@ -95,7 +95,7 @@ class Flags:
     enable_serialization_as_tensor_content: bool = flag(
         False, "answers hold tensors in tensor_content"
     )
-    host: str = flag("127.0.0.1", "address to bind; 0.0.0.0 for every interface (ours)")
+    host: str = flag("127.0.0.1", "address to bind; 0.0.0.0 or :: for every interface (ours)")
     partial_start: bool = flag(False, "start when some models do not load (ours)")
     request_log: str = flag("", "write a JSON line per request to this file; - is stderr (ours)")
     rest_api_max_body_bytes: int = flag(1 << 31, "largest REST request body (ours)")
@@ -106,6 +106,22 @@ class Flags:
     def without_effect(self) -> list[str]:
         """Flags that were given but have no meaning here."""
         return sorted(name for name in self.given if not FLAGS[name].acts)
+
+
+def bare_host(host: str) -> str:
+    """A host without the brackets that an IPv6 address may be written in."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def host_and_port(host: str, port: int) -> str:
+    """`host:port`, an IPv6 address in brackets.
+
+    Example:
+        >>> host_and_port("::1", 8500), host_and_port("localhost", 8500)
+        ('[::1]:8500', 'localhost:8500')
+    """
+    bare = bare_host(host)
+    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
 
 
 FLAGS: dict[str, Flag] = {f.name: f.metadata["flag"] for f in fields(Flags) if f.metadata}

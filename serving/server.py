@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from serving.grpc_api.server import GrpcServer
     from serving.models.servable import Servable
-    from serving.rest.app import RestServer
+    from serving.rest.server import RestServer
 
 FAILED = 255
 LOG_FORMAT = "%(asctime)s.%(msecs)03d: %(levelname).1s %(name)s] %(message)s"
@@ -164,6 +164,7 @@ class ModelServer:
         from serving.grpc_api import profiler
         from serving.grpc_api import server as grpc_service
         from serving.rest import app
+        from serving.rest import server as rest_service
 
         flags = self.flags
         extra = [profiler.Profiler().handlers()] if flags.enable_profiler else []
@@ -171,7 +172,7 @@ class ModelServer:
             self._grpc = grpc_service.GrpcServer(self.engine, flags, extra)
         if flags.rest_api_port:
             rest = app.RestApp(self.engine, flags, metrics_path)
-            self._rest = app.RestServer(rest, flags.host, flags.rest_api_port)
+            self._rest = rest_service.RestServer(rest, flags.host, flags.rest_api_port)
 
     def start(self) -> None:
         """Load the models, then listen.

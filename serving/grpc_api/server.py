@@ -24,7 +24,7 @@ from serving.errors import Code, ServingError, invalid_argument
 from serving.grpc_api.methods import handler, in_threads, model_methods, prediction_methods
 from serving.grpc_api.predict import BatchedPredict
 from serving.grpc_api.unix_socket import SocketPath
-from serving.options import Flags
+from serving.options import Flags, host_and_port
 
 PREDICTION = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name
 MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
@@ -97,7 +97,7 @@ class GrpcServer:
     async def _start(self) -> list[str]:
         addresses = []
         if self._flags.port:
-            addresses.append(f"{self._flags.host}:{self._flags.port}")
+            addresses.append(host_and_port(self._flags.host, self._flags.port))
             self._bind(addresses[-1])
         if self._socket is not None:
             addresses.append(f"unix:{self._socket.path}")

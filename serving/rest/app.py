@@ -1,4 +1,4 @@
-"""The HTTP server: an ASGI application that hands requests to threads and itself stays responsive.
+"""The REST interface: an ASGI application that hands requests to threads and stays responsive.
 
 Beyond TensorFlow Serving's interface it answers /v1/health/ready, /v1/health/live, /docs and
 /openapi.json.
@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import threading
-import time
 import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-
-import uvicorn
 
 from serving.batching.scheduler import LARGEST_BYTES, BatchScheduler
 from serving.engine import Engine
 from serving.errors import Code, ServingError, deadline_exceeded, invalid_argument
 from serving.options import Flags
 from serving.rest import openapi
-from serving.rest.connection import Connection
 from serving.rest.routes import (
     MODEL_API,
     NOT_FOUND_PAGE,
@@ -219,51 +213,3 @@ def inflated(body: bytes) -> bytes:
     if not engine.eof:
         raise invalid_argument("the gzip body is cut short")
     return content
-
-
-class RestServer:
-    """The application on a socket, in a thread of its own."""
-
-    def __init__(self, app: RestApp, host: str, port: int) -> None:
-        self.app = app
-        self._socket = _bound(host, port)
-        config = uvicorn.Config(
-            app, http=Connection, ws="none", lifespan="off", loop="asyncio",
-            log_config=None, access_log=False, server_header=False, timeout_keep_alive=75,
-        )  # fmt: skip
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, daemon=True, name="rest-server")
-
-    def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
-
-    def start(self) -> str:
-        """Listen; returns the address once connections are accepted."""
-        self.app.ready = True
-        self._thread.start()
-        while not self._server.started and self._thread.is_alive():
-            time.sleep(0.01)
-        host, port = self._socket.getsockname()[:2]
-        return f"{host}:{port}"
-
-    def stop(self, grace: float) -> None:
-        """Answer what is running, for at most `grace` seconds, and take nothing new."""
-        self.app.ready = False
-        self._server.config.timeout_graceful_shutdown = max(1, int(grace))
-        self._server.should_exit = True
-        self._thread.join(grace + 1)
-        self.app.close()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """A bound socket that does not listen yet: clients are refused until the models are there."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        # With the protocol named, asyncio turns Nagle's delay off on every connection.
-        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except OSError as error:
-        raise ServingError(Code.UNKNOWN, f"cannot listen on {host}:{port}: {error}") from None
-    bound.set_inheritable(True)
-    return bound
