@@ -26,7 +26,7 @@ from zoo.text.vocabulary import BOS, EOS, PAD
 from zoo.types import Tensor
 
 
-def length_penalty(length: Any, alpha: float) -> Any:
+def length_penalty(length: Tensor, alpha: float) -> Tensor:
     """((5 + n) / 6)^alpha; 1 for alpha 0."""
     return ops.power((5.0 + ops.cast(length, "float32")) / 6.0, alpha)
 
@@ -34,15 +34,15 @@ def length_penalty(length: Any, alpha: float) -> Any:
 def beam_search(
     step: Step,
     state: dict[str, Any],
-    first_ids: Any,
+    first_ids: Tensor,
     width: int,
     max_steps: int,
     n_best: int = 1,
     length_alpha: float = 0.0,
     forbidden_ids: Sequence[int] = (PAD, BOS),
-    max_lengths: Any = None,
+    max_lengths: Tensor | None = None,
     shared: Mapping[str, Any] | None = None,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """The best texts of each row, best first.
 
     Args:
@@ -129,7 +129,7 @@ class _Search(NamedTuple):
         return t + 1, tokens, scores, ids, state, pool_scores, pool_ids
 
 
-def _start(first_ids: Any, state: dict[str, Any], width: int, max_steps: int) -> tuple[Any, ...]:
+def _start(first_ids: Tensor, state: dict[str, Any], width: int, max_steps: int) -> tuple[Any, ...]:
     """Loop variables: one open hypothesis a row, the others impossible, an empty pool."""
     rows = ops.shape(first_ids)[0]
     first_only = ops.where(ops.arange(width) == 0, 0.0, NEVER)[None, :]
@@ -145,8 +145,8 @@ def _start(first_ids: Any, state: dict[str, Any], width: int, max_steps: int) ->
 
 
 def _continuations(
-    open_scores: Any, log_probs: Any, pool_scores: Any, forbidden_ids: Sequence[int]
-) -> tuple[Any, Any, Any]:
+    open_scores: Tensor, log_probs: Tensor, pool_scores: Tensor, forbidden_ids: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor]:
     """The best continuations of a row's open hypotheses, as many as it has places left.
 
     Args:
@@ -174,7 +174,9 @@ def _continuations(
     return scores, ops.take_along_axis(tokens, places, axis=1), places // each
 
 
-def _merge(scores: Any, ids: Any, new_scores: Any, new_ids: Any) -> tuple[Any, Any]:
+def _merge(
+    scores: Tensor, ids: Tensor, new_scores: Tensor, new_ids: Tensor
+) -> tuple[Tensor, Tensor]:
     """The pool with new ended hypotheses, best first; it has room for all."""
     all_scores = ops.concatenate([scores, new_scores], axis=1)
     all_ids = ops.concatenate([ids, new_ids], axis=1)
@@ -183,7 +185,7 @@ def _merge(scores: Any, ids: Any, new_scores: Any, new_ids: Any) -> tuple[Any, A
     return best_scores, ops.take_along_axis(all_ids, best, axis=1)
 
 
-def _reordered(state: dict[str, Any], parents: Any, width: int) -> dict[str, Any]:
+def _reordered(state: dict[str, Any], parents: Tensor, width: int) -> dict[str, Any]:
     """Each open hypothesis gets its parent's state; tensors [rows * width, ...]."""
     rows = ops.shape(parents)[0]
     flat = ops.reshape(parents + ops.arange(rows, dtype="int32")[:, None] * width, (-1,))
@@ -191,8 +193,8 @@ def _reordered(state: dict[str, Any], parents: Any, width: int) -> dict[str, Any
 
 
 def _with_unended(
-    pool_scores: Any, pool_ids: Any, open_scores: Any, open_ids: Any, n_best: int
-) -> tuple[Any, Any]:
+    pool_scores: Tensor, pool_ids: Tensor, open_scores: Tensor, open_ids: Tensor, n_best: int
+) -> tuple[Tensor, Tensor]:
     """The answer: ended texts first, then, in places left over, those cut by the limit."""
     scores = ops.concatenate([pool_scores, open_scores], axis=1)  # [rows, 2 * width]
     ids = ops.concatenate([pool_ids, open_ids], axis=1)

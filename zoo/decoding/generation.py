@@ -13,17 +13,18 @@ from zoo.decoding.sampling import IMPOSSIBLE, Beam, Greedy, Sample, is_count
 from zoo.decoding.step import Step, as_tensors, without
 from zoo.errors import ZooError
 from zoo.text.vocabulary import BOS, EOS, PAD
+from zoo.types import Tensor
 
 
 def generate(
     step: Step,
     state: dict[str, Any],
-    first_ids: Any,
+    first_ids: Tensor,
     sampler: Greedy | Sample | Beam,
     max_steps: int,
     seed: int = 0,
     forbidden_ids: Sequence[int] = (PAD, BOS),
-) -> Any:
+) -> Tensor:
     """Continue each row until `<eos>` or for `max_steps` tokens.
 
     Args:
@@ -68,20 +69,20 @@ def uniform_numbers(rows: int, max_steps: int, seed: int) -> np.ndarray:
 def sample_loop(
     step: Step,
     state: dict[str, Any],
-    first_ids: Any,
+    first_ids: Tensor,
     sampler: Greedy | Sample,
-    uniform: Any,
+    uniform: Tensor,
     forbidden_ids: Sequence[int],
-) -> Any:
+) -> Tensor:
     """`generate` for the samplers, from given uniform numbers [rows, max_steps]."""
     uniform = ops.convert_to_tensor(uniform, dtype="float32")
     max_steps = ops.shape(uniform)[1]
     positions = ops.arange(max_steps, dtype="int32")[None, :]  # [1, max_steps]
 
-    def more(t: Any, token: Any, ended: Any, ids: Any, state: Any) -> Any:
+    def more(t: Tensor, token: Tensor, ended: Tensor, ids: Tensor, state: Any) -> Tensor:
         return ops.logical_and(t < max_steps, ops.logical_not(ops.all(ended)))
 
-    def body(t: Any, token: Any, ended: Any, ids: Any, state: Any) -> Any:
+    def body(t: Tensor, token: Tensor, ended: Tensor, ids: Tensor, state: Any) -> Tensor:
         log_probs, state = step(token, state)
         log_probs = without(log_probs, forbidden_ids)
         draw = ops.sum(ops.where(positions == t, uniform, 0.0), axis=1)

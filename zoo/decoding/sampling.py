@@ -13,6 +13,7 @@ from keras import ops
 
 from zoo.decoding.selection import top_k
 from zoo.errors import ZooError
+from zoo.types import Tensor
 
 NEVER = -1e30
 IMPOSSIBLE = NEVER / 2  # a log-probability or score below was never a possibility
@@ -23,7 +24,7 @@ FEW = 64  # tokens that as a rule have the probability asked for
 class Greedy:
     """Always the likeliest token."""
 
-    def choose(self, log_probs: Any, uniform: Any) -> Any:
+    def choose(self, log_probs: Tensor, uniform: Tensor) -> Tensor:
         """Token ids [rows] from log-probabilities [rows, vocabulary]."""
         return ops.cast(ops.argmax(log_probs, axis=-1), "int32")
 
@@ -38,13 +39,13 @@ class Sample:
         if not is_number(self.temperature) or not 0 < self.temperature < float("inf"):
             raise ZooError(f"temperature={self.temperature!r}: give a number above 0")
 
-    def choose(self, log_probs: Any, uniform: Any) -> Any:
+    def choose(self, log_probs: Tensor, uniform: Tensor) -> Tensor:
         """Token ids [rows] from log-probabilities [rows, vocabulary] and uniform numbers [rows]."""
         # Shifted before the division, so that the smallest temperature makes no 0/0.
         shifted = log_probs - ops.max(log_probs, axis=-1, keepdims=True)
         return self.draw(shifted / max(self.temperature, 1e-30), uniform)
 
-    def draw(self, logits: Any, uniform: Any) -> Any:
+    def draw(self, logits: Tensor, uniform: Tensor) -> Tensor:
         """Token ids [rows] from logits [rows, vocabulary] and uniform numbers [rows]."""
         return sampled_place(logits, uniform)
 
@@ -62,7 +63,7 @@ class TopK(Sample):
         object.__setattr__(self, "temperature", temperature)
         self.__post_init__()
 
-    def draw(self, logits: Any, uniform: Any) -> Any:
+    def draw(self, logits: Tensor, uniform: Tensor) -> Tensor:
         # In sorted order a tie at the last place lets in one token, not all of its equals.
         return sampled_token(*top_k(logits, min(self.k, logits.shape[-1])), uniform)
 
@@ -80,10 +81,10 @@ class TopP(Sample):
         object.__setattr__(self, "temperature", temperature)
         self.__post_init__()
 
-    def draw(self, logits: Any, uniform: Any) -> Any:
+    def draw(self, logits: Tensor, uniform: Tensor) -> Tensor:
         total = ops.logsumexp(logits, axis=-1, keepdims=True)
 
-        def from_nucleus(ordered: Any, ids: Any) -> Any:
+        def from_nucleus(ordered: Any, ids: Tensor) -> Tensor:
             probabilities = ops.exp(ordered - total)
             # A token is in while those before it have less than p together: the first always is.
             inside = ops.cumsum(probabilities, axis=-1) - probabilities < self.p
@@ -132,13 +133,13 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def sampled_token(logits: Any, ids: Any, uniform: Any) -> Any:
+def sampled_token(logits: Tensor, ids: Tensor, uniform: Tensor) -> Tensor:
     """One of a row's `ids` by logits [rows, n] of their own; NEVER: out of the question."""
     place = ops.expand_dims(sampled_place(logits, uniform), 1)
     return ops.take_along_axis(ops.cast(ids, "int32"), place, axis=1)[:, 0]
 
 
-def sampled_place(logits: Any, uniform: Any) -> Any:
+def sampled_place(logits: Tensor, uniform: Tensor) -> Tensor:
     """One token a row by inverse transform: the first at which the cumulative mass exceeds u."""
     mass = ops.exp(logits - ops.max(logits, axis=-1, keepdims=True))  # [rows, vocabulary]
     cumulative = ops.cumsum(mass, axis=-1)

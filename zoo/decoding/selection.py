@@ -7,15 +7,15 @@ of those: only these are looked at.
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
+
+from zoo.types import Tensor
 
 FEWEST = 2_000  # below, one selection is as fast
 SMALLEST_BLOCK, LARGEST_BLOCK = 64, 160
 
 
-def top_k(values: Any, k: int) -> tuple[Any, Any]:
+def top_k(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """`keras.ops.top_k` over the last axis of [rows, n]: values and places, best first.
 
     Equal values come in the order of their places. n must be static.

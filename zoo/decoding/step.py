@@ -8,11 +8,14 @@ from typing import Any
 from keras import ops
 
 from zoo.decoding.sampling import NEVER
+from zoo.types import Tensor
 
 Step = Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
 
 
-def without(log_probs: Any, forbidden_ids: Sequence[int], tokens: Any = None) -> Any:
+def without(
+    log_probs: Tensor, forbidden_ids: Sequence[int], tokens: Tensor | None = None
+) -> Tensor:
     """Finite float32 log-probabilities [rows, vocabulary], NEVER for forbidden tokens.
 
     Args:

@@ -15,6 +15,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.types import Tensor
 
 LARGEST_EXPONENT = 709.0  # math.exp overflows beyond
 
@@ -41,7 +42,9 @@ def perplexity(nats: float, tokens: int) -> float:
     return math.exp(mean) if mean < LARGEST_EXPONENT else math.inf
 
 
-def valid_positions(y_true: Any, y_pred: Any, sample_weight: Any, mask_token_id: int | None) -> Any:
+def valid_positions(
+    y_true: Tensor, y_pred: Tensor, sample_weight: Tensor, mask_token_id: int | None
+) -> Tensor:
     """Where a target counts: bool, the shape of `y_true`.
 
     A position is left out if its target is `mask_token_id`, its weight is zero, or Keras's mask
@@ -97,7 +100,9 @@ class Perplexity(keras.metrics.Metric):
         self.rounding = self.add_variable((), initializer="zeros", dtype="float32", name="rounding")
         self.tokens = self.add_variable((), initializer="zeros", dtype="int32", name="tokens")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         y_pred = ops.convert_to_tensor(y_pred)
         y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
         if len(y_pred.shape) != len(y_true.shape) + 1:
@@ -111,12 +116,12 @@ class Perplexity(keras.metrics.Metric):
         log_probs = own - ops.logsumexp(scores, axis=-1) if self.from_logits else ops.log(own)
         self._add(log_probs, valid)
 
-    def update_log_probs(self, log_probs: Any, weights: Any = None) -> None:
+    def update_log_probs(self, log_probs: Tensor, weights: Tensor | None = None) -> None:
         """Add targets' natural log-probabilities, any shape; `weights` 0 leaves one out."""
         log_probs = ops.cast(ops.convert_to_tensor(log_probs), "float32")
         self._add(log_probs, valid_positions(log_probs, None, weights, None))
 
-    def _add(self, log_probs: Any, valid: Any) -> None:
+    def _add(self, log_probs: Tensor, valid: Tensor) -> None:
         added = -ops.sum(ops.where(valid, log_probs, 0.0)) - self.rounding
         total = self.nats + added
         rounding = (total - self.nats) - added

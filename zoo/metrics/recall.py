@@ -69,12 +69,16 @@ class NextWordRecall(keras.metrics.Metric):
         self.hits = self.add_variable((), initializer="zeros", dtype="int32", name="hits")
         self.asked = self.add_variable((), initializer="zeros", dtype="int32", name="asked")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
         valid = valid_positions(y_true, y_pred, sample_weight, None)
         self.update_ranks(y_true, target_ranks(y_true, y_pred), valid)
 
-    def update_ranks(self, y_true: Tensor, ranks: Tensor, sample_weight: Tensor = None) -> None:
+    def update_ranks(
+        self, y_true: Tensor, ranks: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         """`update_state` where `target_ranks`, or a list of offered words, is there already."""
         y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
         is_word = ops.greater_equal(y_true, len(CONTROL_TOKENS))

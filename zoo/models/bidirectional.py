@@ -35,6 +35,7 @@ from zoo.models.base import model_family
 from zoo.models.cloze import Cloze
 from zoo.models.keras_model import KerasModel, compiled_method, positive
 from zoo.text import BOS, Tokenizer
+from zoo.types import Tensor
 
 MIXINGS = ("top", "layers")
 
@@ -132,13 +133,23 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
             **self.settings.cell_options,
         )
 
-    def call(self, ids: Any, blanks: Any = None, mask: Any = None, training: bool = False) -> Any:
+    def call(
+        self,
+        ids: Tensor,
+        blanks: Tensor | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
         """Logits [batch, time, vocabulary] for the word at each position; see `features`."""
         return self.output_projection(self.features(ids, blanks, mask, training))
 
     def features(
-        self, ids: Any, blanks: Any = None, mask: Any = None, training: bool = False
-    ) -> Any:
+        self,
+        ids: Tensor,
+        blanks: Tensor | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
         """What is known of the word at each position from all the others.
 
         Args:
@@ -160,14 +171,14 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
             return self._mixed(x, mask, training)
         return self._apart(x, mask, training)
 
-    def _mixed(self, x: Any, mask: Any, training: bool) -> Any:
+    def _mixed(self, x: Tensor, mask: Tensor, training: bool) -> Tensor:
         """[20]-[22]: each layer reads both directions of the layer below."""
         for i, dropout in enumerate(self.dropouts):
             past, future = self._both(i, x, x, mask, training)
             x = dropout(ops.concatenate([past, future], axis=-1), training=training)
         return x  # [batch, time, 2 * units]
 
-    def _apart(self, x: Any, mask: Any, training: bool) -> Any:
+    def _apart(self, x: Tensor, mask: Tensor, training: bool) -> Tensor:
         """[17]-[19] with →h_{t-1} and ←h_{t+1} in place of →h_t and ←h_t."""
         past = future = x
         for i in range(len(self.dropouts)):
@@ -178,13 +189,15 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
         after = ops.pad(future[:, 1:], [[0, 0], [0, 1], [0, 0]])  # ←h_{t+1} at t
         return ops.concatenate([before, after], axis=-1)
 
-    def _both(self, i: int, past: Any, future: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+    def _both(
+        self, i: int, past: Tensor, future: Tensor, mask: Tensor, training: bool
+    ) -> tuple[Tensor, Tensor]:
         """Layer i: →h over `past`, ←h over `future`, both in the order of the words."""
         forward = self.forward_layers[i](past, mask=mask, training=training)
         backward = self.backward_layers[i](future, mask=mask, training=training)
         return forward, ops.flip(backward, axis=1)
 
-    def fill_log_probs_graph(self, ids: Any, lengths: Any, position: Any) -> Any:
+    def fill_log_probs_graph(self, ids: Tensor, lengths: Tensor, position: Tensor) -> Tensor:
         """Log-probabilities [batch, vocabulary] of the word at `position` [batch] of each row."""
         steps = ops.arange(ops.shape(ids)[1])[None, :]
         blanks = steps == ops.expand_dims(position, 1)

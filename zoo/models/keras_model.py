@@ -19,6 +19,7 @@ from zoo.models.base import PresetModel
 from zoo.models.language_model import checked_count
 from zoo.presets import weights
 from zoo.text import Tokenizer, load_tokenizer
+from zoo.types import Tensor
 
 MOST_GRAPHS = 64  # that hold settings, such as a sampler, for each model; those of methods all stay
 
@@ -62,17 +63,17 @@ class KerasModel(PresetModel, keras.Model):
             graph = self._compiled[key] = compiled(function)
         return graph
 
-    def cross_entropy(self, hidden: Any, targets: Any) -> Any:
+    def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log P(target) [7] in nats, [...], of targets [...] given hidden vectors [..., width]."""
         output = self.output_projection
         return layers.blocked_softmax_cross_entropy(hidden, output.kernel, output.bias, targets)
 
-    def summed_cross_entropy(self, hidden: Any, targets: Any, weights: Any) -> Any:
+    def summed_cross_entropy(self, hidden: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """Weighted sum of `cross_entropy` over all tokens: the training loss, a scalar."""
         output = self.output_projection
         return layers.blocked_softmax_loss(hidden, output.kernel, output.bias, targets, weights)
 
-    def log_softmax(self, hidden: Any, kernel: Any = None) -> Any:
+    def log_softmax(self, hidden: Tensor, kernel: Tensor | None = None) -> Tensor:
         """Natural-log probabilities [..., vocabulary] float32 of hidden vectors [..., width].
 
         Args:

@@ -20,6 +20,7 @@ from zoo.models.base import PresetModel
 from zoo.selection import best_places
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.padding import pad
+from zoo.types import Tensor
 
 if TYPE_CHECKING:
     from zoo.text import Tokenizer
@@ -55,7 +56,7 @@ class LanguageModel(PresetModel):
         """The state before any token, one named tensor an entry, batch first."""
 
     @abstractmethod
-    def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
+    def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
         """One token in, the next token's distribution out; the first token is `<bos>`.
 
         Args:
@@ -67,13 +68,13 @@ class LanguageModel(PresetModel):
         """
 
     @abstractmethod
-    def token_log_probs(self, inputs: Any, targets: Any) -> Any:
+    def token_log_probs(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """log P(targets_t | inputs_1 ... inputs_t) for right-padded ids [batch, time].
 
         What stands at padded positions is finite and without meaning.
         """
 
-    def consume(self, ids: Any, lengths: Any) -> State:
+    def consume(self, ids: Tensor, lengths: Tensor) -> State:
         """The state after the first `lengths` tokens of each right-padded row of `ids`.
 
         Args:
@@ -91,7 +92,7 @@ class LanguageModel(PresetModel):
             }
         return state
 
-    def next_log_probs(self, ids: Any, lengths: Any) -> Any:
+    def next_log_probs(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """The next token's log-probabilities [batch, vocabulary] after `lengths` tokens a row."""
         ids, lengths = np.asarray(ids), np.asarray(lengths)
         last = ids[np.arange(len(ids)), lengths - 1]
@@ -194,7 +195,7 @@ class LanguageModel(PresetModel):
 
     def continued(
         self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
-    ) -> Any:
+    ) -> Tensor:
         """Token ids [batch, max_words] that follow `first_ids`, `<pad>` after `<eos>`."""
         from zoo import decoding
 

@@ -21,6 +21,7 @@ from zoo.decoding.generation import sample_loop, uniform_numbers
 from zoo.decoding.sampling import Greedy, Sample
 from zoo.models.keras_model import KerasModel, compiled_method
 from zoo.models.language_model import NEVER_GENERATED, LanguageModel, State
+from zoo.types import Tensor
 
 
 class NeuralLanguageModel(LanguageModel, KerasModel):
@@ -31,8 +32,12 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
 
     @abstractmethod
     def features(
-        self, ids: Any, state: State | None = None, mask: Any = None, training: bool = False
-    ) -> tuple[Any, State]:
+        self,
+        ids: Tensor,
+        state: State | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         """Hidden vectors [batch, time, width] for ids [batch, time], and the state after them.
 
         Args:
@@ -42,37 +47,37 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
             training: whether dropout is on.
         """
 
-    def call(self, ids: Any, training: bool = False) -> Any:
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:
         """Logits [batch, time, vocabulary] for right-padded ids [batch, time]."""
         hidden, _ = self.features(ids, training=training)
         return self.output_projection(hidden)
 
     # The graph-side methods: tensors in, tensors out, no Python state; export traces these.
 
-    def step_graph(self, token_ids: Any, state: State) -> tuple[Any, State]:
+    def step_graph(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
         """`step` on tensors."""
         hidden, new = self.features(ops.expand_dims(token_ids, 1), state)
         return self.log_softmax(hidden[:, 0]), new
 
-    def consume_graph(self, ids: Any, lengths: Any) -> State:
+    def consume_graph(self, ids: Tensor, lengths: Tensor) -> State:
         """`consume` on tensors."""
         mask = ops.arange(ops.shape(ids)[1])[None, :] < ops.cast(lengths, "int32")[:, None]
         return self.features(ids, self.initial_state(ops.shape(ids)[0]), mask)[1]
 
-    def token_log_probs_graph(self, inputs: Any, targets: Any) -> Any:
+    def token_log_probs_graph(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """`token_log_probs` on tensors."""
         return self.continued_log_probs_graph(
             inputs, targets, self.initial_state(ops.shape(inputs)[0])
         )[0]
 
     def continued_log_probs_graph(
-        self, inputs: Any, targets: Any, state: State
-    ) -> tuple[Any, State]:
+        self, inputs: Tensor, targets: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         """Log-probabilities [batch, time] of `targets`, going on from `state`."""
         hidden, new = self.features(inputs, state)
         return -self.cross_entropy(hidden, targets), new
 
-    def next_log_probs_graph(self, ids: Any, lengths: Any) -> Any:
+    def next_log_probs_graph(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """`next_log_probs` on tensors."""
         last = ops.take_along_axis(ids, ops.expand_dims(lengths - 1, 1), axis=1)[:, 0]
         return self.step_graph(last, self.consume_graph(ids, lengths - 1))[0]
@@ -85,18 +90,18 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     compiled_continued_log_probs = compiled_method(continued_log_probs_graph)
     compiled_next_log_probs = compiled_method(next_log_probs_graph)
 
-    def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
+    def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
         return self.compiled_step(as_ids(token_ids), state)
 
-    def consume(self, ids: Any, lengths: Any) -> State:
+    def consume(self, ids: Tensor, lengths: Tensor) -> State:
         return self.compiled_consume(as_ids(ids), as_ids(lengths))
 
-    def token_log_probs(self, inputs: Any, targets: Any) -> Any:
+    def token_log_probs(self, inputs: Tensor, targets: Tensor) -> Tensor:
         values = self.compiled_token_log_probs(as_ids(inputs), as_ids(targets))
         return ops.convert_to_numpy(values)
 
     def continued_log_probs(
-        self, inputs: Any, targets: Any, state: State | None = None
+        self, inputs: Tensor, targets: Tensor, state: State | None = None
     ) -> tuple[np.ndarray, State]:
         """Log-probabilities of a piece of running text, and the state to go on from."""
         state = self.initial_state(len(inputs)) if state is None else state
@@ -105,7 +110,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
 
     def continued(
         self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
-    ) -> Any:
+    ) -> Tensor:
         initial = as_ids(first_ids)
         if isinstance(sampler, Beam):
             search = partial(self.search_graph, sampler=sampler, max_words=max_words)
@@ -115,20 +120,22 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
         return self.compiled_once(sampler, sample)(initial, state, uniform)
 
     def sample_graph(
-        self, first_ids: Any, state: State, uniform: Any, sampler: Greedy | Sample
-    ) -> Any:
+        self, first_ids: Tensor, state: State, uniform: Tensor, sampler: Greedy | Sample
+    ) -> Tensor:
         """A whole text a row from uniform numbers [rows, max_words], on tensors."""
         return sample_loop(
             self.step_graph, state, first_ids, sampler, uniform, forbidden_ids=NEVER_GENERATED
         )
 
-    def search_graph(self, first_ids: Any, state: State, sampler: Beam, max_words: int) -> Any:
+    def search_graph(
+        self, first_ids: Tensor, state: State, sampler: Beam, max_words: int
+    ) -> Tensor:
         """The best text a row, on tensors."""
         return generate(
             self.step_graph, state, first_ids, sampler, max_words, forbidden_ids=NEVER_GENERATED
         )
 
-    def next_log_probs(self, ids: Any, lengths: Any) -> Any:
+    def next_log_probs(self, ids: Tensor, lengths: Tensor) -> Tensor:
         return ops.convert_to_numpy(self.compiled_next_log_probs(as_ids(ids), as_ids(lengths)))
 
     def build_weights(self) -> None:

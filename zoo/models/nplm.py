@@ -21,6 +21,7 @@ from zoo.models.keras_model import positive, word_vectors
 from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import BOS, Tokenizer
+from zoo.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,12 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         self.build_weights()
 
     def features(
-        self, ids: Any, state: State | None = None, mask: Any = None, training: bool = False
-    ) -> tuple[Any, State]:
+        self,
+        ids: Tensor,
+        state: State | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         window = self.settings.window
         context = (self.initial_state(ops.shape(ids)[0]) if state is None else state)["context"]
         seen = ops.concatenate([context, ids], axis=1)  # [batch, window + time]
@@ -109,7 +114,7 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
             hidden = ops.concatenate([hidden, x], axis=-1)
         return hidden, {"context": self._last_window(seen, mask)}
 
-    def _last_window(self, seen: Any, mask: Any) -> Any:
+    def _last_window(self, seen: Tensor, mask: Tensor) -> Tensor:
         """The last `window` ids of each row of [batch, window + time], not counting padding."""
         window = self.settings.window
         if mask is None:
@@ -117,6 +122,6 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         consumed = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)  # [batch, 1]
         return ops.take_along_axis(seen, consumed + ops.arange(window)[None, :], axis=1)
 
-    def initial_state(self, batch_size: Any) -> State:
+    def initial_state(self, batch_size: int | Tensor) -> State:
         shape = (batch_size, self.settings.window)
         return {"context": ops.full(shape, BOS, dtype="int32")}

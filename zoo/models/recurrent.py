@@ -22,6 +22,7 @@ from zoo.models.keras_model import positive, word_vectors
 from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import Tokenizer
+from zoo.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,12 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         )
 
     def features(
-        self, ids: Any, state: State | None = None, mask: Any = None, training: bool = False
-    ) -> tuple[Any, State]:
+        self,
+        ids: Tensor,
+        state: State | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, State]:
         x = self.embedding(ids, training=training)  # [batch, time, embedding_dim]
         x = self.input_dropout(x, training=training)
         new: State = {}
@@ -153,7 +158,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             new.update(zip(names, final, strict=True))
         return self.output_dropout(x, training=training), new
 
-    def step_graph(self, token_ids: Any, state: State) -> tuple[Any, State]:
+    def step_graph(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
         x = self.embedding(token_ids)  # [batch, embedding_dim]
         new: State = {}
         for i, layer in enumerate(self.recurrent_layers):
@@ -162,7 +167,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             new.update(zip(names, final, strict=True))
         return self.log_softmax(x), new
 
-    def initial_state(self, batch_size: Any) -> State:
+    def initial_state(self, batch_size: int | Tensor) -> State:
         return {
             f"layer_{i}_{name}": value
             for i, layer in enumerate(self.recurrent_layers)

@@ -122,7 +122,7 @@ class Decoder(keras.layers.Layer):
 
     # --- teacher forcing --------------------------------------------------------------------
 
-    def call(self, inputs: Tensor, states: Any, source: Any, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, states: Any, source: Tensor, training: bool = False) -> Tensor:
         """What the output layer sees at each step.
 
         Args:
@@ -144,7 +144,7 @@ class Decoder(keras.layers.Layer):
             hidden, readout_context = self._unattending(inputs, y, grouped, source, training)
         return self.dropouts[-1](self._read(hidden, readout_context, y), training=training)
 
-    def _first_input(self, y: Any, level_context: Any) -> Tensor:
+    def _first_input(self, y: Tensor, level_context: Tensor) -> Tensor:
         """p_t of the first level from y_{t-1} and c; just b without either."""
         level = self.levels[0]
         total = level.bias()
@@ -153,8 +153,8 @@ class Decoder(keras.layers.Layer):
         return total if level_context is None else level_context + total
 
     def _unattending(
-        self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
-    ) -> tuple[Tensor, Any]:
+        self, inputs: Tensor, y: Tensor, grouped: Any, source: Tensor, training: bool
+    ) -> tuple[Tensor, Tensor]:
         """All steps of one level, then of the next; h_t [batch, time, units]."""
         level_context = readout_context = None
         if self.feed_context:
@@ -170,7 +170,7 @@ class Decoder(keras.layers.Layer):
         return hidden, readout_context
 
     def _attending(
-        self, inputs: Tensor, y: Any, grouped: Any, source: Any, training: bool
+        self, inputs: Tensor, y: Tensor, grouped: Any, source: Tensor, training: bool
     ) -> tuple[Tensor, Tensor]:
         """Step by step, since c_t depends on h_{t-1}; h_t and c_t, [batch, time, .]."""
         input_terms = self._first_input(y, None)
@@ -179,7 +179,7 @@ class Decoder(keras.layers.Layer):
         advances = [level.advance(training) for level in self.levels]
         masks = [self._level_mask(i, s[0], training) for i, s in enumerate(grouped)]
 
-        def body(flat: Any, inputs_t: Any) -> tuple[Any, Any]:
+        def body(flat: Any, inputs_t: Any) -> tuple[Tensor, Tensor]:
             before = self._grouped(flat)
             level_context, readout_context = self._split(self._attend(before[-1][0], source))
             p = inputs_t[0] + level_context
@@ -199,7 +199,7 @@ class Decoder(keras.layers.Layer):
         ones = ops.expand_dims(ops.ones_like(h), 1)
         return self.dropouts[i](ones, training=training)[:, 0]
 
-    def alignment(self, inputs: Tensor, states: Any, source: Any) -> Tensor:
+    def alignment(self, inputs: Tensor, states: Any, source: Tensor) -> Tensor:
         """α of each step of teacher forcing: [batch, time, source]."""
         grouped = self._grouped(states)
         y = None if self.embedding is None else self.embedding(inputs)
@@ -210,7 +210,7 @@ class Decoder(keras.layers.Layer):
 
     # --- one step ---------------------------------------------------------------------------
 
-    def step(self, token_ids: Tensor, states: Any, source: Any) -> tuple[Tensor, list[Tensor]]:
+    def step(self, token_ids: Tensor, states: Any, source: Tensor) -> tuple[Tensor, list[Tensor]]:
         """One word in, what the output layer sees out: [rows, output_size], and the new states."""
         rows = ops.shape(token_ids)[0]
         y = None if self.embedding is None else self.embedding(token_ids)  # [rows, embedding_dim]
@@ -230,7 +230,7 @@ class Decoder(keras.layers.Layer):
             new += level.advance()(input_term, state)
         return self._read(new[-len(grouped[-1])], readout_context, y), new
 
-    def _attend(self, query: Tensor, source: Any) -> Tensor:
+    def _attend(self, query: Tensor, source: Tensor) -> Tensor:
         """Σ_j α_tj values_j for h_{t-1}; several hypotheses of a row share its source."""
         values, mask = source["values"], source["source_mask"]
         rows = ops.shape(values)[0]
@@ -238,7 +238,7 @@ class Decoder(keras.layers.Layer):
         context, _ = self.attention(query, values, mask, source["keys"])
         return ops.reshape(context, (-1, values.shape[-1]))
 
-    def _read(self, hidden: Tensor, readout_context: Any, y: Any) -> Tensor:
+    def _read(self, hidden: Tensor, readout_context: Tensor, y: Tensor) -> Tensor:
         """h_t itself [25], or tanh(W^(r) [h_t; c_t; y_{t-1}] + b)."""
         if self.readout is None:
             return hidden

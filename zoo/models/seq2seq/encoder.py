@@ -73,7 +73,9 @@ class Encoder(keras.layers.Layer):
         layer = self.recurrent_layers[i]
         return layer.forward_layer if self.both else layer
 
-    def call(self, ids: Tensor, mask: Tensor, training: bool = False) -> tuple[Any, Any, Any]:
+    def call(
+        self, ids: Tensor, mask: Tensor, training: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Read the source.
 
         Args:

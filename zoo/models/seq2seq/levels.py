@@ -55,7 +55,7 @@ class SplitDense(keras.layers.Layer):
             total = total + self.part(place, x)
         return total if self.bias is None else total + self.offset()
 
-    def _cast(self, x: Any) -> Tensor:
+    def _cast(self, x: Tensor) -> Tensor:
         return ops.cast(x, self.compute_dtype)
 
 

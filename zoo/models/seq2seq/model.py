@@ -54,6 +54,7 @@ from zoo.models.seq2seq.translator import Translator
 from zoo.presets import weights
 from zoo.text import BOS, EOS, PAD, load_tokenizer
 from zoo.text.padding import pad
+from zoo.types import Tensor
 
 
 @model_family
@@ -150,7 +151,9 @@ class Seq2Seq(Translator, KerasModel):
 
     # --- the two halves, on tensors ---------------------------------------------------------
 
-    def encode(self, source_ids: Any, source_mask: Any = None, training: bool = False) -> State:
+    def encode(
+        self, source_ids: Tensor, source_mask: Tensor | None = None, training: bool = False
+    ) -> State:
         """Read the source.
 
         Args:
@@ -182,7 +185,7 @@ class Seq2Seq(Translator, KerasModel):
         """Names of the state entries that no step changes."""
         return self.decoder.source_names
 
-    def features(self, state: State, inputs: Any, training: bool = False) -> Any:
+    def features(self, state: State, inputs: Tensor, training: bool = False) -> Tensor:
         """What the softmax sees for each target word, [batch, time, width].
 
         Args:
@@ -192,23 +195,25 @@ class Seq2Seq(Translator, KerasModel):
         initial = [state[name] for name in self.state_names]
         return self.decoder(inputs, initial, self._shared(state), training=training)
 
-    def call(self, source_ids: Any, inputs: Any, training: bool = False) -> Any:
+    def call(self, source_ids: Tensor, inputs: Tensor, training: bool = False) -> Tensor:
         """Logits [batch, time, vocabulary] of the words after each of `inputs`."""
         state = self.encode(source_ids, training=training)
         return self.output_projection(self.features(state, inputs, training))
 
-    def step_graph(self, token_ids: Any, state: State, kernel: Any = None) -> tuple[Any, State]:
+    def step_graph(
+        self, token_ids: Tensor, state: State, kernel: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """`step` on tensors; `kernel` as in `log_softmax`."""
         initial = [state[name] for name in self.state_names]
         hidden, new = self.decoder.step(token_ids, initial, self._shared(state))
         named = dict(zip(self.state_names, new, strict=True))
         return self.log_softmax(hidden, kernel), {**named, **self._shared(state)}
 
-    def token_log_probs_graph(self, source_ids: Any, inputs: Any, targets: Any) -> Any:
+    def token_log_probs_graph(self, source_ids: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         """`token_log_probs` on tensors."""
         return -self.cross_entropy(self.features(self.encode(source_ids), inputs), targets)
 
-    def alignment_graph(self, source_ids: Any, inputs: Any) -> Any:
+    def alignment_graph(self, source_ids: Tensor, inputs: Tensor) -> Tensor:
         """`alignment` on tensors: [batch, time, source]."""
         state = self.encode(source_ids)
         initial = [state[name] for name in self.state_names]
@@ -224,7 +229,7 @@ class Seq2Seq(Translator, KerasModel):
     compiled_token_log_probs = compiled_method(token_log_probs_graph)
     compiled_alignment = compiled_method(alignment_graph)
 
-    def step(self, token_ids: Any, state: State) -> tuple[Any, State]:
+    def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
         """One target word in, the next one's distribution out; the first word is `<bos>`.
 
         Args:
@@ -237,7 +242,7 @@ class Seq2Seq(Translator, KerasModel):
         """
         return self.compiled_step(as_ids(token_ids), state)
 
-    def token_log_probs(self, source_ids: Any, inputs: Any, targets: Any) -> np.ndarray:
+    def token_log_probs(self, source_ids: Tensor, inputs: Tensor, targets: Tensor) -> np.ndarray:
         """log P(targets_t | source, inputs_1 ... inputs_t), [batch, time], right-padded.
 
         What stands at padded positions is finite and without meaning.

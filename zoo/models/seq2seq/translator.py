@@ -25,6 +25,7 @@ from zoo.models.seq2seq.settings import Seq2SeqSettings
 from zoo.models.seq2seq.unknown_words import with_source_words
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.padding import pad
+from zoo.types import Tensor
 
 BATCH = 32
 BATCH_TOKENS = 8192  # scored at a time: a row of logits is as wide as the vocabulary
@@ -62,15 +63,19 @@ class Translator(PresetModel):
     compiled_once: Callable[[Hashable, Callable[..., Any]], Callable[..., Any]]
 
     @abstractmethod
-    def encode(self, source_ids: Any, source_mask: Any = None, training: bool = False) -> State:
+    def encode(
+        self, source_ids: Tensor, source_mask: Tensor | None = None, training: bool = False
+    ) -> State:
         """The state after reading sources, before the first target word."""
 
     @abstractmethod
-    def step_graph(self, token_ids: Any, state: State, kernel: Any = None) -> tuple[Any, State]:
+    def step_graph(
+        self, token_ids: Tensor, state: State, kernel: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """One target word in, the next one's log-probabilities and the new state out."""
 
     @abstractmethod
-    def token_log_probs(self, source_ids: Any, inputs: Any, targets: Any) -> np.ndarray:
+    def token_log_probs(self, source_ids: Tensor, inputs: Tensor, targets: Tensor) -> np.ndarray:
         """log P(targets_t | source, inputs_1 ... inputs_t), [batch, time]."""
 
     # --- texts in, texts out ----------------------------------------------------------------
@@ -193,8 +198,8 @@ class Translator(PresetModel):
     # --- on tensors -------------------------------------------------------------------------
 
     def search_graph(
-        self, source_ids: Any, beam: int, n_best: int, length_alpha: float, steps: int
-    ) -> tuple[Any, Any]:
+        self, source_ids: Tensor, beam: int, n_best: int, length_alpha: float, steps: int
+    ) -> tuple[Tensor, Tensor]:
         """Beam search on tensors: ids [batch, n_best, steps] and scores [batch, n_best].
 
         Args:
@@ -218,7 +223,7 @@ class Translator(PresetModel):
             shared={name: state[name] for name in self.shared_names},
         )
 
-    def target_limits(self, source_ids: Any) -> Any:
+    def target_limits(self, source_ids: Tensor) -> Tensor:
         """How long a translation may be, `<eos>` counted: 2 · words + 10; nothing for no words."""
         if isinstance(source_ids, np.ndarray):
             words = (source_ids != PAD).sum(axis=1) - 1
