@@ -115,7 +115,7 @@ class Engine:
         handle = ServableHandle(self, call, spec)
         try:
             answer = work(handle.servable)
-        except Exception as caught:
+        except BaseException as caught:
             raise handle.failed(caught) from caught
         handle.succeeded()
         return answer
@@ -146,8 +146,11 @@ class Engine:
                 call.entrypoint, call.method, spec.name, call.version, spec.signature_name,
                 status, message, took,
             )  # fmt: skip
-            if self.log.write(record):
+            written = self.log.write(record)
+            if written.sampled:
                 self.metrics.log_count.add(name, status)
+            if written.lost:
+                self.metrics.log_lost_count.add(name, amount=written.lost)
 
     def predict(self, request: predict_pb2.PredictRequest, call: Call) -> bytes:
         """A serialized PredictResponse."""

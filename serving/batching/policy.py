@@ -2,9 +2,8 @@
 
 A session call that waits for its batch needs a thread of its own, and handling a request in
 Python costs more the more threads take part. So requests that come by an event loop wait as
-objects here and one thread passes a whole batch to TensorFlow's scheduler, which pads, splits,
-queues and runs it. Of a model that uses one core a run as many batches run side by side as there
-are cores, each with its share of the requests.
+objects here and one thread runs a whole batch. Of a model that uses one core a run as many batches
+run side by side as there are cores, each with its share of the requests.
 
 The batching file's timeout counts from the moment the model is free, not from the first request:
 clients that were just answered then come back into the same batch, where they would settle into

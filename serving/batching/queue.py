@@ -7,9 +7,8 @@ from typing import Any, Protocol
 
 from serving.batching.policy import LATER, BatchPolicy
 from serving.errors import Code, ServingError
+from serving.session.gathering import FULL
 from serving.session.limits import Limits
-
-FULL = "The batch scheduling queue to which this task was submitted is full"
 
 
 class Waiting(Protocol):

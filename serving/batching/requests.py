@@ -10,24 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from tensorflow_serving.apis import model_pb2
 
-from serving.codec import tensors
 from serving.codec.tensors import Fetched
 from serving.engine import Call, Engine, ServableHandle
-from serving.errors import Code, ServingError, deadline_exceeded, from_exception
+from serving.errors import ServingError, deadline_exceeded, from_exception
 from serving.models.servable import Servable
 from serving.models.signatures import Signature
-from serving.session.batch_function import Shapes, inner_shapes
+from serving.session.gathering import Shapes, inner_shapes
 from serving.session.limits import Limits
-from serving.session.program import TIMED_OUT, GraphRunner
-
-# What goes wrong with the server, not with one of the requests: none is tried again alone.
-SHARED = (
-    Code.UNAVAILABLE,
-    Code.DEADLINE_EXCEEDED,
-    Code.CANCELLED,
-    Code.ABORTED,
-    Code.RESOURCE_EXHAUSTED,
-)
+from serving.session.program import GraphRunner
+from serving.session.sharing import TIMED_OUT, Ends
 
 
 class Inputs(NamedTuple):
@@ -62,7 +53,7 @@ class PendingPredict(ABC):
         self._handle = ServableHandle(engine, call, spec)
         self.deadline = call.deadline
         self.rows = 0
-        self.answer = b""
+        self.answer: bytes | None = None
         self.error: ServingError | None = None
         runner = self._handle.servable.runner
         if isinstance(runner, GraphRunner) and runner.limits is not None:
@@ -82,7 +73,7 @@ class PendingPredict(ABC):
 
     @property
     def can_batch(self) -> bool:
-        """Whether the model batches and there are rows to batch; if not, abandon the request."""
+        """Whether it may share a run; if not, abandon the request."""
         return self.rows > 0
 
     def abandon(self) -> None:
@@ -93,42 +84,50 @@ class PendingPredict(ABC):
         self._inputs = self.read(self._handle.servable)
         signature = self._inputs.signature
         self.arrays = signature.arrays(self._inputs.given)
-        self.runner.check(self.arrays)
-        self.rows = len(self.arrays[0]) if self.arrays else 0
         fetches = signature.fetches(self._inputs.outputs)
+        self.rows = self.runner.rows_to_batch(Ends(signature.feeds, fetches), self.arrays)
         self.key = BatchKey(signature.feeds, fetches, inner_shapes(self.arrays))
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is an answer or an error."""
+        return self.answer is not None or self.error is not None
+
     def succeed(self, values: Sequence[Fetched]) -> None:
-        """End with an answer."""
-        self.answer = self.write(self._handle.servable, self._inputs, values)
-        self._handle.succeeded()
+        """End with an answer, or with why there is none."""
+        try:
+            self.answer = self.write(self._handle.servable, self._inputs, values)
+        except Exception as caught:
+            self.fail(caught)
+        else:
+            self._handle.succeeded()
 
     def fail(self, caught: BaseException) -> None:
         """End with an error."""
-        self.error = self._handle.failed(caught)
+        self.error = from_exception(caught)
+        self._handle.failed(caught)
 
 
 def run_batch(batch: Sequence[PendingPredict], alone: bool) -> None:
     """End every request: together, or each for itself if together fails."""
     wanted = _still_wanted(batch)
-    if wanted:
-        _run(wanted, alone)
-
-
-def _run(wanted: list[PendingPredict], alone: bool) -> None:
-    try:
-        answers = _run_together(wanted, alone)
-    except Exception as caught:
-        if len(wanted) == 1 or from_exception(caught).code in SHARED:
-            for pending in wanted:
-                pending.fail(caught)
-        else:
-            for pending in _still_wanted(wanted):
-                # Bypassing the scheduler, where another request could fail it.
-                _run([pending], alone=True)
+    if not wanted:
         return
-    for pending, values in zip(wanted, answers, strict=True):
-        _end(pending, values)
+    first = wanted[0]
+    ends = Ends(first.key.feeds, first.key.fetches)
+    outcomes = first.runner.run_batch(ends, wanted, alone and len(wanted) == 1)
+    for pending, outcome in zip(wanted, outcomes, strict=True):
+        if isinstance(outcome, BaseException):
+            pending.fail(outcome)
+        else:
+            pending.succeed(outcome)
+
+
+def end_all(batch: Sequence[PendingPredict], caught: BaseException) -> None:
+    """Fail those that have not ended: the batch's run broke off."""
+    for pending in batch:
+        if not pending.ended:
+            pending.fail(caught)
 
 
 def _still_wanted(batch: Sequence[PendingPredict]) -> list[PendingPredict]:
@@ -140,40 +139,3 @@ def _still_wanted(batch: Sequence[PendingPredict]) -> list[PendingPredict]:
         else:
             wanted.append(pending)
     return wanted
-
-
-def _run_together(batch: list[PendingPredict], alone: bool) -> Sequence[Sequence[Fetched]]:
-    """The values of each request from one run."""
-    first = batch[0]
-    run, (feeds, fetches, _) = first.runner.run_batch, first.key
-    if len(batch) == 1:
-        return [run(feeds, first.arrays, fetches, first.deadline, alone)]
-    arrays = [np.concatenate(column) for column in zip(*(p.arrays for p in batch), strict=True)]
-    values = run(feeds, arrays, fetches, _last_deadline(batch), False)
-    return _split([tensors.as_array(value) for value in values], [p.rows for p in batch])
-
-
-def _last_deadline(batch: list[PendingPredict]) -> float | None:
-    """When nobody waits any more."""
-    latest = 0.0
-    for pending in batch:
-        if pending.deadline is None:
-            return None
-        latest = max(latest, pending.deadline)
-    return latest
-
-
-def _split(values: list[np.ndarray], sizes: list[int]) -> Sequence[Sequence[Fetched]]:
-    """Everybody's rows of every value."""
-    parts, start = [], 0
-    for size in sizes:
-        parts.append([value[start : start + size] for value in values])
-        start += size
-    return parts
-
-
-def _end(pending: PendingPredict, values: Sequence[Fetched]) -> None:
-    try:
-        pending.succeed(values)
-    except Exception as caught:
-        pending.fail(caught)

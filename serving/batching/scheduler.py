@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from weakref import WeakKeyDictionary
 
 from serving.batching import requests
 from serving.batching.queue import BatchQueue
 from serving.batching.requests import BatchKey, PendingPredict
 from serving.errors import Code, ServingError
-from serving.session.program import TIMED_OUT, GraphRunner
+from serving.session.program import GraphRunner
+from serving.session.sharing import TIMED_OUT
 
-# Larger requests are decoded by a thread, which then waits for its batch in TensorFlow's scheduler.
+log = logging.getLogger("serving.batching")
+# Larger requests are decoded by a thread, which then waits for its batch itself.
 LARGEST_BYTES = 16 << 10
 MOST_QUEUES = 256
 
@@ -74,6 +77,9 @@ class BatchScheduler:
             started = time.monotonic()
             try:
                 requests.run_batch(batch, alone)
+            except BaseException as caught:
+                requests.end_all(batch, caught)
+                raise
             finally:
                 seconds = time.monotonic() - started
                 # After the grace period of a stop there is nobody left to tell.
@@ -85,17 +91,28 @@ class BatchScheduler:
                 self._settle(pending)
             queue.finished(batch, seconds)
 
-        self._threads.submit(run)
+        try:
+            self._threads.submit(run).add_done_callback(_report)
+        except RuntimeError:  # the threads have been stopped
+            requests.end_all(batch, ServingError(Code.UNAVAILABLE, "the server is stopping"))
+            loop.call_soon(answered, 0.0)
 
     def _settle(self, pending: PendingPredict) -> None:
         """Tell the waiting handler, unless the client has gone."""
         future = self._futures.get(pending)
         if future is None or future.done():
             return
-        if pending.error is not None:
-            future.set_exception(pending.error)
-        else:
+        if pending.answer is not None:
             future.set_result(pending.answer)
+        else:
+            lost = ServingError(Code.INTERNAL, "the batch ended without an answer")
+            future.set_exception(pending.error or lost)
+
+
+def _report(run: Future[None]) -> None:
+    """Log what a batch's run broke off with."""
+    if not run.cancelled() and run.exception() is not None:
+        log.error("the run of a batch broke off", exc_info=run.exception())
 
 
 def _gone(pending: PendingPredict) -> ServingError:

@@ -50,7 +50,7 @@ def run(
     given: Mapping[str, np.ndarray],
     outputs: Sequence[str],
     deadline: float | None,
-) -> list[Fetched]:
+) -> Sequence[Fetched]:
     """The values of these outputs for arrays by input alias."""
     arrays = signature.arrays(given)
     return servable.runner.run(signature.feeds, arrays, signature.fetches(outputs), deadline)

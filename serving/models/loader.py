@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -16,11 +16,12 @@ from tensorflow_serving.config import platform_config_pb2
 from serving.codec import protos
 from serving.config.files import read_text_proto, with_batching_defaults
 from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
-from serving.models import signatures
+from serving.models import signatures, unbatchable
 from serving.models.servable import LoadOptions, Servable
 from serving.options import Flags
+from serving.session.limits import Limits
 from serving.session.parallelism import parallel_batches, session_config
-from serving.session.program import GraphRunner
+from serving.session.program import Batching, GraphRunner
 from serving.session.tf_private import SavedModelLoader
 
 log = logging.getLogger("serving.models.loader")
@@ -111,9 +112,25 @@ def _load_saved_model(name: str, version: int, path: str, options: LoadOptions) 
         key: signatures.from_definition(key, definition)
         for key, definition in meta_graph.signature_def.items()
     }
-    batching = _batching_of(path, options)
-    runner = GraphRunner(session, batching, f"{name}_{version}", parallel)
+    parameters, batching = _batching_of(path, options), None
+    if parameters is not None:
+        batching = Batching(
+            Limits.of(parameters, parallel),
+            unbatchable.unbatchable(table, meta_graph.graph_def),
+            unbatchable.aliases(table),
+        )
+    runner = GraphRunner(session, f"{name} {version}", batching, _all_fetches(table))
     return Servable(name, version, table, runner)
+
+
+def _all_fetches(
+    table: Mapping[str, signatures.Signature],
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """By what is fed, everything that some signature fetches."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for signature in table.values():
+        found.setdefault(signature.feeds, set()).update(signature.fetches(signature.outputs))
+    return {feeds: tuple(sorted(fetches)) for feeds, fetches in found.items()}
 
 
 def _restore_with_extra_ops(path: str, options: LoadOptions) -> Restored:

@@ -139,6 +139,11 @@ class Metrics:
             "The total number of requests logged.",
             ["model_name", "status_code"],
         )
+        self.log_lost_count = Counter(
+            PREFIX + "request_log_lost_count",
+            "The total number of lines that no request log could be given.",
+            ["model_name"],
+        )
 
     def all(self) -> list[Counter | Histogram]:
         """The metrics, in the order of the page."""

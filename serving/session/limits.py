@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
+
+from serving.config import files
 
 
 @dataclass(frozen=True)
@@ -11,7 +14,7 @@ class Limits:
     """Rows in a batch, seconds that a part-full batch waits, batches that may run and wait.
 
     `parallel_batches` of them are meant to run side by side; more only where one takes unusually
-    long.
+    long. A run has one of the `sizes`, if there are any, and at most `most_rows_of_run` rows.
     """
 
     rows: int
@@ -19,6 +22,8 @@ class Limits:
     threads: int
     queue: int
     parallel_batches: int = 1
+    sizes: tuple[int, ...] = ()
+    most_rows_of_run: int | None = None
 
     @classmethod
     def of(cls, parameters: Any, parallel_batches: int = 1) -> Limits:
@@ -30,4 +35,16 @@ class Limits:
             threads,
             parameters.max_enqueued_batches.value,
             min(parallel_batches, threads),
+            tuple(parameters.allowed_batch_sizes),
+            files.execution_batch_size(parameters),
         )
+
+    @property
+    def largest_run(self) -> int:
+        """The most rows of one run."""
+        return self.most_rows_of_run or self.rows
+
+    def padded(self, rows: int) -> int:
+        """The allowed size that so many rows are filled up to."""
+        place = bisect_left(self.sizes, rows)
+        return self.sizes[place] if place < len(self.sizes) else rows

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 
 from serving.codec.tensors import Fetched
-from serving.errors import deadline_exceeded
-from serving.session.batch_function import Batcher, LoneRequestDetector, Shapes, inner_shapes
+from serving.errors import deadline_exceeded, invalid_argument
+from serving.session.gathering import ThreadBatches, Waiting
 from serving.session.limits import Limits
+from serving.session.lone_requests import LoneRequestDetector
+from serving.session.sharing import TIMED_OUT, Ends, Outcome, SharedRuns, Sharing, Verdicts
 from serving.session.tf_private import SessionCall, passing_run_options, run_options
 from serving.session.threads import RunCounter, ThreadChoice
 
-MOST_PROGRAMS = 256
+MOST_PROGRAMS = 64
 # A deadline this many times the slowest run seen does not need to be watched.
 FAR_DEADLINE = 10.0
 DECAY = 0.98
-TIMED_OUT = "Timed out waiting for the model; the deadline had passed"
 
 CALLERS_THREAD = -1
 RUNS = RunCounter()
@@ -43,14 +44,12 @@ class Program:
         session: tf.compat.v1.Session,
         feeds: Sequence[str],
         fetches: Sequence[str],
-        waits: bool = False,
     ) -> None:
-        """`waits`: runs only wait, for what the scheduler's threads do; else they take a core."""
         unique = sorted(set(fetches))  # a session keeps what it makes for each order
         self._call = SessionCall(session, feeds, unique)
         self._order = [unique.index(name) for name in fetches]
         self._is_in_order = self._order == list(range(len(fetches)))
-        self._choice = None if waits else ThreadChoice()
+        self._choice = ThreadChoice()
         self._slowest: float | None = None
 
     def run(self, arrays: Sequence[np.ndarray], deadline: float | None) -> list[Fetched]:
@@ -69,8 +68,6 @@ class Program:
         return self._slowest is not None and left > FAR_DEADLINE * self._slowest
 
     def _run_unwatched(self, arrays: Sequence[np.ndarray]) -> list[Fetched]:
-        if self._choice is None:
-            return self._call(arrays, IN_CALLERS_THREAD)
         with RUNS as concurrency:
             free = concurrency.leaves_cores_free
             in_pool = self._choice.in_pool if free else concurrency.overflows
@@ -88,14 +85,25 @@ class Program:
             return self._call(arrays, options)
 
 
-class ProgramKey(NamedTuple):
-    """What a program is made for; `shapes` are None where TensorFlow's scheduler is bypassed."""
+class Chosen:
+    """Some of the outputs of a program that computes more."""
 
-    feeds: tuple[str, ...]
-    fetches: tuple[str, ...]
-    shapes: Shapes | None = None
-    # The rows are a batch already, so the scheduler need not wait for more.
-    prebatched: bool = False
+    def __init__(self, program: Program, places: Sequence[int]) -> None:
+        self._program, self._places = program, places
+
+    def run(self, arrays: Sequence[np.ndarray], deadline: float | None) -> list[Fetched]:
+        """The chosen values."""
+        values = self._program.run(arrays, deadline)
+        return [values[place] for place in self._places]
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How a version batches: its file's limits and what is known of its signatures at load."""
+
+    limits: Limits
+    unbatchable: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 class GraphRunner:
@@ -104,20 +112,22 @@ class GraphRunner:
     def __init__(
         self,
         session: tf.compat.v1.Session,
-        parameters: Any | None = None,
         name: str = "model",
-        parallel_batches: int = 1,
+        batching: Batching | None = None,
+        all_fetches: Mapping[tuple[str, ...], tuple[str, ...]] | None = None,
     ) -> None:
-        """`parallel_batches`: how many runs keep all cores busy."""
+        """`all_fetches`: by what is fed, everything that is ever fetched."""
         self._session = session
-        self._programs: dict[ProgramKey, Program] = {}
+        self._programs: dict[Ends, Program] = {}
         self._lock = threading.Lock()
-        self._batcher: Batcher | None = None
         self._lone_requests = LoneRequestDetector()
+        self._all_fetches = all_fetches or {}
         self.limits: Limits | None = None  # set for a model that batches
-        if parameters is not None:
-            self._batcher = Batcher(session.graph, parameters, name)
-            self.limits = Limits.of(parameters, parallel_batches)
+        if batching is not None:
+            self.limits = batching.limits
+            self._verdicts = Verdicts(name, batching.unbatchable, batching.aliases)
+            self._shared = SharedRuns(self._run, batching.limits, self._verdicts)
+            self._batches = ThreadBatches(self._shared, batching.limits)
 
     def run(
         self,
@@ -125,7 +135,7 @@ class GraphRunner:
         arrays: Sequence[np.ndarray],
         fetches: tuple[str, ...],
         deadline: float | None = None,
-    ) -> list[Fetched]:
+    ) -> Sequence[Fetched]:
         """The values of `fetches` for these feeds, batched with other requests where it can be.
 
         Args:
@@ -134,50 +144,61 @@ class GraphRunner:
             fetches: graph tensor names.
             deadline: time.monotonic() after which nobody wants the answer.
         """
-        if self._batcher is None:
-            return self._program(ProgramKey(feeds, fetches)).run(arrays, deadline)
-        self._batcher.check(arrays)
+        ends = Ends(feeds, fetches)
+        rows = self.rows_to_batch(ends, arrays)
+        if not rows:
+            return self._run(ends, arrays, deadline)
+        request = Waiting(list(arrays), rows, deadline)
         with self._lone_requests as alone:
-            shapes = None if alone else inner_shapes(arrays)
-            return self._program(ProgramKey(feeds, fetches, shapes)).run(arrays, deadline)
+            if not alone:
+                return self._batches.run(ends, request)
+            outcome = self._shared.run_alone(ends, request)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
 
-    def check(self, arrays: Sequence[np.ndarray]) -> None:
-        """Refuse inputs that cannot be part of a batch."""
-        if self._batcher is not None:
-            self._batcher.check(arrays)
+    def rows_to_batch(self, ends: Ends, arrays: Sequence[np.ndarray]) -> int:
+        """How many rows a request brings into a batch; 0 for one that can only run by itself.
 
-    def run_batch(
-        self,
-        feeds: tuple[str, ...],
-        arrays: Sequence[np.ndarray],
-        fetches: tuple[str, ...],
-        deadline: float | None,
-        alone: bool,
+        Raises:
+            ServingError: INVALID_ARGUMENT for more rows than a batch may have.
+        """
+        if self.limits is None or self._verdicts.of(ends).refused:
+            return 0
+        sizes = {array.shape[0] if array.ndim else 0 for array in arrays}
+        rows = sizes.pop() if len(sizes) == 1 else 0
+        if rows > self.limits.rows:
+            raise invalid_argument(
+                f"Task size {rows} is larger than maximum input batch size {self.limits.rows}"
+            )
+        return rows
+
+    def run_batch(self, ends: Ends, requests: Sequence[Sharing], alone: bool) -> Sequence[Outcome]:
+        """What each of these requests ends with; `alone`: there is one and nothing else runs."""
+        if alone:
+            return [self._shared.run_alone(ends, request) for request in requests]
+        return self._shared.run(ends, requests)
+
+    def _run(
+        self, ends: Ends, arrays: Sequence[np.ndarray], deadline: float | None
     ) -> list[Fetched]:
-        """The same for rows that were batched before; `alone` bypasses the scheduler."""
-        shapes = None if alone else inner_shapes(arrays)
-        return self._program(ProgramKey(feeds, fetches, shapes, not alone)).run(arrays, deadline)
+        program = self._programs.get(ends)
+        return (program or self._make(ends)).run(arrays, deadline)
 
-    def _program(self, key: ProgramKey) -> Program:
-        program = self._programs.get(key)
-        return self._make(key) if program is None else program
-
-    def _make(self, key: ProgramKey) -> Program:
+    def _make(self, ends: Ends) -> Program | Chosen:
+        """A program for these ends; a session keeps what it makes for one as long as it lives."""
+        everything = self._all_fetches.get(ends.feeds, ends.fetches)
         with self._lock:
-            program = self._programs.get(key)
-            if program is not None:
-                return program
-            if len(self._programs) >= MOST_PROGRAMS:
-                self._programs.pop(next(iter(self._programs)))
-            with self._session.graph.as_default():
-                program = self._programs[key] = self._build(key)
-            return program
+            if len(self._programs) < MOST_PROGRAMS or ends.fetches == everything:
+                return self._made(ends)
+            places = [everything.index(fetch) for fetch in ends.fetches]
+            return Chosen(self._made(Ends(ends.feeds, everything)), places)
 
-    def _build(self, key: ProgramKey) -> Program:
-        if self._batcher is None or key.shapes is None:
-            return Program(self._session, key.feeds, key.fetches)
-        feeds, fetches = self._batcher.batched(key.feeds, key.fetches, key.shapes, key.prebatched)
-        return Program(self._session, feeds, fetches, waits=not key.prebatched)
+    def _made(self, ends: Ends) -> Program:
+        program = self._programs.get(ends)
+        if program is None:
+            program = self._programs[ends] = Program(self._session, *ends)
+        return program
 
     def close(self) -> None:
         """Give the session's memory back; no request may be running."""

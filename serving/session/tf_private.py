@@ -1,9 +1,9 @@
 """Every private name of TensorFlow that the server uses, here and nowhere else.
 
 TensorFlow's public interface has no session call with options of its own and without the checks of
-feeds and fetches (they take more time than a very small model), no BatchFunction operation, and no
-loader that shows a SavedModel's graph before it restores it. A test names them all, so that a
-TensorFlow that changes one is found by that test.
+feeds and fetches (they take more time than a very small model), and no loader that shows a
+SavedModel's graph before it restores it. A test names them all, so that a TensorFlow that changes
+one is found by that test.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session
-from tensorflow.python.ops import gen_batch_ops
 from tensorflow.python.saved_model import loader_impl
 
 from serving.codec.tensors import Fetched
 
 SavedModelLoader = loader_impl.SavedModelLoader
-batch_function = gen_batch_ops.batch_function
 
 
 def run_options(**options: Any) -> Any:
@@ -60,8 +58,3 @@ class SessionCall:
             options, feed, self._fetches, [], None
         )
         return values
-
-
-def is_reference(tensor: tf.Tensor) -> bool:
-    """Whether a tensor is a TF1 variable's own memory."""
-    return bool(tensor.dtype._is_ref_dtype)

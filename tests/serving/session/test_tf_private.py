@@ -15,7 +15,7 @@ from serving.session import tf_private
 
 SERVING = Path(tf_private.__file__).parents[1]
 PRIVATE = re.compile(
-    r"tensorflow\.(python|lite|_api)\b|\b_(extend_graph|as_tf_output|call_tf_sessionrun|is_ref_dtype)\b"
+    r"tensorflow\.(python|lite|_api)\b|\b_(extend_graph|as_tf_output|call_tf_sessionrun)\b"
 )
 # module, name, and the parameters that are passed by name or position
 NAMES = [
@@ -25,13 +25,8 @@ NAMES = [
     ("client.session", "BaseSession._call_tf_sessionrun",
      ["self", "options", "feed_dict", "fetch_list", "target_list", "run_metadata"]),
     ("framework.ops", "SymbolicTensor._as_tf_output", None),
-    ("framework.dtypes", "DType._is_ref_dtype", None),
     ("saved_model.loader_impl", "SavedModelLoader.get_meta_graph_def_from_tags", ["self", "tags"]),
     ("saved_model.loader_impl", "SavedModelLoader.load", ["self", "sess", "tags"]),
-    ("ops.gen_batch_ops", "batch_function",
-     ["in_tensors", "captured_tensors", "f", "num_batch_threads", "max_batch_size",
-      "batch_timeout_micros", "max_enqueued_batches", "allowed_batch_sizes", "shared_name",
-      "batching_queue", "enable_large_batch_splitting", "batch_padding_policy", "Tout"]),
 ]  # fmt: skip
 
 
@@ -67,10 +62,3 @@ def test_a_call_without_checks_gives_what_a_session_gives():
             values = call([np.float32([1, 2])], options)
         expected = session.run(fetches, {x: [1, 2]})
     np.testing.assert_array_equal(values, expected)
-
-
-def test_reference_variables_are_known():
-    with tf.Graph().as_default():
-        old = tf.compat.v1.get_variable("old", [1], use_resource=False)
-        assert tf_private.is_reference(old._ref())
-        assert not tf_private.is_reference(tf.constant(1.0))

@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from serving.codec import protos
 from serving.config import files as config
 from serving.errors import Code, ServingError
 from serving.models import loader
 from serving.options import parse
-from serving.session.batch_function import LoneRequestDetector
+from serving.session.lone_requests import LoneRequestDetector
 
 
 def parameters(**fields):
@@ -32,8 +31,10 @@ def load(models):
     def call(name, **fields):
         options = loader.load_options(parse([]), parameters(**fields))
         (path,) = (models / name).iterdir()
-        servables.append(loader.load(name, 1, str(path), options))
-        return servables[-1]
+        servable = loader.load(name, 1, str(path), options)
+        servable.sizes = recorded_sizes(servable.runner)
+        servables.append(servable)
+        return servable
 
     yield call
     for servable in servables:
@@ -61,10 +62,13 @@ def together(servable, key, requests):
         return list(pool.map(one, requests))
 
 
-def batch_sizes(servable):
-    """Counts the batched function's runs by a side effect: none; sizes come from the op's shape."""
-    graph = servable.runner._session.graph
-    return [op for op in graph.get_operations() if op.type == "BatchFunction"]
+def recorded_sizes(runner):
+    """The requests of each batch that a runner starts from now on."""
+    sizes, run = [], runner._shared.run
+    runner._shared.run = lambda ends, requests: (sizes.append(len(requests)), run(ends, requests))[
+        1
+    ]
+    return sizes
 
 
 @pytest.mark.parametrize("name", ["half_plus_two", "half_plus_three"])
@@ -74,7 +78,7 @@ def test_a_tf1_model_with_reference_variables_is_batched(load, name):
     requests = [(np.float32([[i]]),) for i in range(8)]
     answers = together(servable, "serving_default", requests)
     assert [answer[0].tolist() for answer in answers] == [[[i / 2 + plus]] for i in range(8)]
-    assert len(batch_sizes(servable)) == 1
+    assert servable.sizes == [8]
 
 
 def test_strings_tables_and_several_outputs_are_batched(load):
@@ -82,7 +86,8 @@ def test_strings_tables_and_several_outputs_are_batched(load):
     texts = [b"the cat", b"", b"the dog is small", b"a b c d e f g"] * 4
     requests = [(np.array([text], object),) for text in texts]
     answers = together(servable, "score", requests)
-    plain = [run(load("text"), "score", *arrays) for arrays in requests]
+    unbatched = load("text")
+    plain = [run(unbatched, "score", *arrays) for arrays in requests]
     for answer, expected in zip(answers, plain, strict=True):
         for got, want in zip(answer, expected, strict=True):
             np.testing.assert_array_equal(got, want)
@@ -112,10 +117,17 @@ def test_refusals_name_the_limit(load):
     assert str(error.value) == (
         "INVALID_ARGUMENT: Task size 5 is larger than maximum input batch size 4"
     )
-    with pytest.raises(ServingError, match="at least one dimension"):
-        run(servable, "float32", np.float32(1))
-    with pytest.raises(ServingError, match="equal 0th-dimension size"):
-        run(servable, "serving_default", np.zeros(2, np.float32), np.zeros(3, np.float32))
+
+
+def test_scalars_and_unequal_rows_are_run_by_themselves(load):
+    servable = load("types", max_batch_size=4, batch_timeout_micros=60_000_000)
+    requests = [(np.float32(i),) for i in range(4)]
+    answers = together(servable, "float32", requests)
+    assert [answer[0] for answer in answers] == [0.0, 1.0, 2.0, 3.0]
+    requests = [(np.full(1, i, np.float32), np.zeros(3, np.float32)) for i in range(4)]
+    answers = together(servable, "serving_default", requests)
+    assert [answer[0].tolist() for answer in answers] == [[i] * 3 for i in range(4)]
+    assert not servable.sizes
 
 
 def test_a_large_request_is_split_when_asked(load):
@@ -146,19 +158,19 @@ def test_a_full_queue_is_unavailable(load):
     def one(arrays):
         try:
             run(servable, "serving_default", *arrays)
-        except tf.errors.UnavailableError as error:
-            return error.error_code
+        except ServingError as error:
+            return error.code
         return 0
 
     with ThreadPoolExecutor(len(work)) as pool:
         codes = list(pool.map(one, work))
-    assert set(codes) == {0, int(Code.UNAVAILABLE)}
+    assert set(codes) == {0, Code.UNAVAILABLE}
 
 
 def test_a_lone_request_does_not_wait_for_a_batch(load):
     servable = load("half_plus_two", max_batch_size=8, batch_timeout_micros=60_000_000)
     assert run(servable, "serving_default", np.float32([[2]]))[0].tolist() == [[3.0]]
-    assert not batch_sizes(servable)
+    assert not servable.sizes
 
 
 def test_concurrent_requests_are_remembered_for_a_while():
