@@ -19,6 +19,35 @@ from zoo.errors import ZooError
 FALLBACK = (0.5, 1.0, 1.5)
 
 
+def checked_fallback(fallback: bool | float | Sequence[float] | None) -> Sequence[float] | None:
+    """The fallback for counts 1, 2 and 3 or more; of fewer figures the last counts for the rest.
+
+    Args:
+        fallback: figures as after KenLM's `--discount_fallback`; True for its 0.5 1 1.5, False
+            or None to have none.
+
+    Example:
+        >>> checked_fallback(True), checked_fallback((0.5, 1.0))
+        ((0.5, 1.0, 1.5), (0.5, 1.0, 1.0))
+    """
+    if fallback is None or fallback is False:
+        return None
+    if fallback is True:
+        return FALLBACK
+    figures = [fallback] if isinstance(fallback, int | float) else fallback
+    try:
+        given = [float(d) for d in figures]
+    except (TypeError, ValueError):
+        given = []
+    full = (given + given[-1:] * 3)[:3]
+    if not 1 <= len(given) <= 3 or not all(0 <= d <= r for r, d in enumerate(full, 1)):
+        raise ZooError(
+            f"discount_fallback={fallback!r}: give at most three discounts, from 0 to 1, 2 and 3, "
+            "as (0.5, 1, 1.5), True for these, or None"
+        )
+    return tuple(full)
+
+
 def discounts_of(
     counts: np.ndarray, modified: bool = True, fallback: Sequence[float] | None = FALLBACK
 ) -> np.ndarray:

@@ -24,7 +24,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.ngrams.counts import Level, NGramCounts
-from zoo.ngrams.discounts import discounts_of, taken_off
+from zoo.ngrams.discounts import checked_fallback, discounts_of, taken_off
 from zoo.ngrams.tables import NGramTables, TableLevel, level_arrays
 from zoo.text import BOS, EOS, PAD, UNK
 
@@ -115,7 +115,7 @@ def kneser_ney(
     counts: NGramCounts,
     prune: Sequence[int] | int = 0,
     modified: bool = True,
-    discount_fallback: Sequence[float] | None = (0.5, 1.0, 1.5),
+    discount_fallback: bool | float | Sequence[float] | None = True,
 ) -> tuple[NGramTables, np.ndarray]:
     """Interpolated Kneser-Ney, with KenLM's figures.
 
@@ -124,18 +124,17 @@ def kneser_ney(
         prune: n-grams that occur at most so often are left out, order by order (the last figure
             counts for all higher orders); unigrams stay.
         modified: three discounts an order (Chen and Goodman) or one (Kneser and Ney).
-        discount_fallback: discounts for a corpus too small to give its own; None refuses it.
+        discount_fallback: up to three discounts for a corpus too small to give its own, True for
+            0.5, 1 and 1.5; None or False refuses such a corpus.
 
     Returns:
         The tables, and the discounts [order, 3].
     """
     thresholds = prune_thresholds(prune, counts.order)
+    fallback = checked_fallback(discount_fallback)
     adjusted = adjusted_counts(counts)
     discounts = np.array(
-        [
-            discounts_of(a, modified, discount_fallback)
-            for a in counted_for_discounts(adjusted, counts)
-        ]
+        [discounts_of(a, modified, fallback) for a in counted_for_discounts(adjusted, counts)]
     )
     unigrams, rest = _unigrams(counts, adjusted[0], discounts[0])
     estimates = [rest]

@@ -15,10 +15,16 @@ from typing import IO, NoReturn, Self
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.io import BYTE_ORDER_MARK
 
 CHUNK = 100_000  # lines parsed at a time
-COUNT = re.compile(rb"ngram\s+(\d+)\s*=\s*(\d+)\s*$")
+COUNT = re.compile(rb"ngram\s+(\d{1,3})\s*=\s*(\d{1,18})\s*$")
 GZIP = b"\x1f\x8b"
+NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan")
+NUMERALS = b"0123456789+-.eE"  # of these alone `float` reads what ARPA files mean by a number
+OTHER_SPACES = (b"\v", b"\f")  # `bytes.split` cuts at them; ARPA files do not
+SEPARATORS = re.compile(rb"[ \t\r\n]+")
+LARGEST = 1e37  # of a backoff, whose natural logarithm must fit float32
 RULE = "a section must have as many entries as the header says"
 
 
@@ -84,15 +90,20 @@ class ArpaFile:
 
     def header(self) -> list[int]:
         """How many n-grams there are of each order; what stands before `\\data\\` is skipped."""
-        while self._next_filled(r"\data\ (is it an ARPA file?)") != b"\\data\\":
-            pass
+        line = b""
+        while line.removeprefix(BYTE_ORDER_MARK) != b"\\data\\":
+            line = self._next_filled(r"\data\ (is it an ARPA file?)")
         counts: list[int] = []
         while lines := self._lines(1):
             line = lines[0].strip()
             if not line and counts:
                 break
             found = COUNT.match(line)
-            if line and (not found or int(found[1]) != len(counts) + 1 or int(found[2]) < 1):
+            if line and (
+                not found
+                or int(found[1]) != len(counts) + 1
+                or (counts == [] and int(found[2]) < 1)
+            ):
                 self.fail(self.number, f"{_shown(line)} is not 'ngram {len(counts) + 1}=COUNT'")
             if found:
                 counts.append(int(found[2]))
@@ -125,10 +136,10 @@ class ArpaFile:
             self.fail(self.number, f"{_shown(line)} where \\end\\ should stand; {RULE}")
 
     def _parsed(self, k: int, first: int, lines: list[bytes]) -> Entries:
-        rows = [line.split() for line in lines]
+        rows = [fields_of(line) for line in lines]
         sizes = np.fromiter(map(len, rows), np.int64, len(rows))
         has_backoff = sizes == k + 2
-        wrong = np.flatnonzero(~((sizes == k + 1) | (has_backoff & (k < self.orders))))
+        wrong = np.flatnonzero(~((sizes == k + 1) | has_backoff))
         if len(wrong):
             self._fail_row(k, first + int(wrong[0]), rows[wrong[0]])
         log_prob = self._numbers(first, [row[0] for row in rows], "log-probability")
@@ -138,7 +149,10 @@ class ArpaFile:
             [row[-1] if more else b"0" for row, more in zip(rows, has_backoff, strict=True)],
             "backoff",
         )
-        self._refuse(first, ~np.isfinite(backoff), rows, "backoff", -1)
+        self._refuse(first, ~(np.abs(backoff) < LARGEST), rows, "backoff", -1)
+        if k == self.orders and backoff.any():
+            place = int((backoff != 0).argmax())
+            self.fail(first + place, f"backoff {_shown(rows[place][-1])} in the highest order")
         words = [[row[j] for row in rows] for j in range(1, k + 1)]
         return Entries(first, words, log_prob, backoff)
 
@@ -146,19 +160,24 @@ class ArpaFile:
         """A line with too few or too many fields; most often the section is shorter than said."""
         if not row or row[0].startswith(b"\\"):
             self.fail(line, f"the {k}-grams end here, before the header's count of them")
-        fields = k + 1 + (k < self.orders)
+        fields = f"{k + 1} or {k + 2}"
         self.fail(
             line, f"{len(row)} fields where a {k}-gram has {fields}: {_shown(b' '.join(row))}"
         )
 
     def _numbers(self, first: int, texts: list[bytes], what: str) -> np.ndarray:
+        if b"".join(texts).translate(None, NUMERALS):
+            self._check_numbers(first, texts, what)  # -inf; the rest is nothing but what fails
         try:
             return np.fromiter(map(float, texts), np.float64, len(texts))
         except ValueError:
-            for line, text in enumerate(texts, first):
-                if not _is_number(text):
-                    self.fail(line, f"{what} {_shown(text)} is not a number")
+            self._check_numbers(first, texts, what)
             raise
+
+    def _check_numbers(self, first: int, texts: list[bytes], what: str) -> None:
+        for line, text in enumerate(texts, first):
+            if not NUMBER.fullmatch(text):
+                self.fail(line, f"{what} {_shown(text)} is not a number")
 
     def _refuse(
         self, first: int, wrong: np.ndarray, rows: list[list[bytes]], what: str, field: int
@@ -170,12 +189,11 @@ class ArpaFile:
             self.fail(first + place, f"{what} {_shown(rows[place][field])} {reason}")
 
 
-def _is_number(text: bytes) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def fields_of(line: bytes) -> list[bytes]:
+    """What spaces and tabs separate; a word may hold any other character."""
+    if any(space in line for space in OTHER_SPACES):
+        return [field for field in SEPARATORS.split(line) if field]
+    return line.split()
 
 
 def _shown(text: bytes) -> str:

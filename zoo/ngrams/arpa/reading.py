@@ -1,9 +1,10 @@
 r"""Reading ARPA files of any tool; a damaged file is refused with the line's number.
 
-Fields may be separated by tabs or spaces, a backoff that is left out is 0, and entries may come
-in any order. What is refused: a missing or wrong header, a section that is cut short, numbers
-that are none, log-probabilities above 0, n-grams twice, words that the unigrams lack, and n-grams
-whose context has no entry of its own.
+Fields may be separated by tabs or spaces, a backoff that is left out is 0, entries may come in
+any order, an order above 1 may have none, and `<UNK>` is `<unk>`. -99 stands for the logarithm
+of 0, as SRILM writes it. What is refused: a missing or wrong header, a section that is cut short,
+numbers that are none, log-probabilities above 0, backoffs in the highest order, n-grams twice,
+words that the unigrams lack or that no text can hold, and n-grams whose context has no entry.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from zoo.ngrams.query import find
 from zoo.ngrams.tables import NGramTables, TableLevel, level_arrays
 from zoo.ngrams.top import is_monotone
 from zoo.text import BOS, EOS, UNK
-from zoo.text.vocabulary import CONTROL_TOKENS
+from zoo.text.vocabulary import CONTROL_TOKENS, is_storable
 
 UNKNOWN = -100.0  # log10 P(<unk>) in a file without <unk>, as KenLM has it
-IDS = {name.encode(): i for i, name in NAMES.items()}
+CAPITALS = "<UNK>"  # another name of <unk>, as SRILM's and KenLM's
+IDS = {name.encode(): i for i, name in NAMES.items()} | {CAPITALS.encode(): UNK}
 
 
 def read_arpa(path: str | os.PathLike[str]) -> tuple[NGramTables, tuple[str, ...]]:
@@ -71,7 +73,8 @@ def _unigrams(
             *[values[word] for word in words],
         ]
     )
-    log_prob = np.where((table[:, 0] > ZERO) | (table[:, 0] == UNKNOWN), table[:, 0], -np.inf)
+    table[table == ZERO] = -np.inf
+    log_prob = table[:, 0]
     log_prob[BOS] = -np.inf  # the start of a sentence is given, not predicted
     level = _level(np.arange(len(table)), log_prob, table[:, 1], len(table), inner)
     return level, (*CONTROL_TOKENS, *words)
@@ -84,7 +87,10 @@ def _decoded(file: ArpaFile, line: int, word: bytes) -> str:
         file.fail(line, f"{word!r} is not UTF-8")
     if name in CONTROL_TOKENS and name != NAMES[UNK]:
         file.fail(line, f"the word {name!r} is a control token here; rename it in the file")
-    return name
+    if name.split() != [name] or not is_storable(name):
+        reason = "text is cut at the white space (or NUL) in it; rename it in the file"
+        file.fail(line, f"the word {name!r} could never be met: {reason}")
+    return NAMES[UNK] if name == CAPITALS else name
 
 
 def _gathered(
@@ -103,10 +109,11 @@ def _gathered(
                 file.fail(part.line + place, f"the word {name!r} is not among the 1-grams")
             columns[j].append(known)
         lines.append(np.arange(part.line, part.line + size))
-        log_prob = np.where(part.log_prob > ZERO, part.log_prob, -np.inf)
-        values.append(np.stack([log_prob, part.backoff], axis=1))
-    joined = [np.concatenate(parts) for parts in columns]
-    return joined, np.concatenate(lines), np.concatenate(values)
+        both = np.stack([part.log_prob, part.backoff], axis=1)
+        values.append(np.where(both == ZERO, -np.inf, both))
+    joined = [np.concatenate([np.zeros(0, np.int32), *parts]) for parts in columns]
+    first = np.zeros(0, np.int64)
+    return joined, np.concatenate([first, *lines]), np.concatenate([np.zeros((0, 2)), *values])
 
 
 def _add_level(

@@ -46,8 +46,9 @@ def write_arpa(
     if tables.missing_backoff:
         raise ZooError("an ARPA file has no place for stupid backoff; use smoothing='kneser_ney'")
     names = [NAMES.get(i, word) for i, word in enumerate(vocabulary)]
-    if len(set(names)) < len(names):
-        raise ZooError("a word of the vocabulary is '<s>' or '</s>', which ARPA files keep")
+    kept = {*NAMES.values(), "<UNK>"} & {word for i, word in enumerate(names) if i not in NAMES}
+    if kept:
+        raise ZooError(f"the vocabulary has the word {min(kept)!r}, a name that ARPA files keep")
     with replaced_file(path) as temporary, _opened(temporary) as file:
         _write(tables, names, file)
 
@@ -117,4 +118,4 @@ def _base_10(values: np.ndarray) -> polars.Series:
     import polars as pl
 
     base_10 = values.astype(np.float64) / np.log(10)
-    return pl.Series(np.where(base_10 > ZERO, base_10, ZERO))
+    return pl.Series(np.where(base_10 > -np.inf, base_10, ZERO))
