@@ -30,10 +30,12 @@ from zoo.models.language_model import (
     checked_texts,
 )
 from zoo.ngrams import corpus, estimation, query, read_arpa, write_arpa
+from zoo.ngrams.checks import check_settings, check_tables
 from zoo.ngrams.counts import NGramCounts, checked_order
 from zoo.ngrams.sentences import SentenceScorer, contexts_of, describe_unseen, sentence_log_probs
-from zoo.ngrams.tables import NGramTables
+from zoo.ngrams.tables import FOLDER, NGramTables
 from zoo.ngrams.top import TopWords
+from zoo.presets.store import CONFIG_FILE
 from zoo.text import EOS, PAD, load_tokenizer
 from zoo.text.tokenizer import Tokenizer
 from zoo.text.word import WordTokenizer
@@ -276,8 +278,10 @@ class NGramLanguageModel(LanguageModel):
     @classmethod
     def from_assets(cls, directory: Path, config: dict[str, Any]) -> Self:
         settings = dict(config)
-        smoothing, discounts = settings.pop("smoothing"), settings.pop("discounts")
+        smoothing, discounts = settings.pop("smoothing", None), settings.pop("discounts", ())
+        check_settings(directory / CONFIG_FILE, smoothing, **settings)
         tables = NGramTables.load(directory, **settings)
+        check_tables(tables, directory / FOLDER, smoothing)
         return cls(tables, load_tokenizer(directory), smoothing, discounts)
 
     def parameter_count(self) -> int:

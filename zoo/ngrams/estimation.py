@@ -282,7 +282,7 @@ def tables_of(
         if k + 1 < order:
             level, kept = counts.levels[k + 1], estimates[k + 1].kept
             followers = np.bincount(place[level.parent[kept]], minlength=len(words))
-        weight = None if followers is None else np.log(backoff)
+        weight = None if followers is None else _log(backoff)
         levels.append(level_arrays(words, _log(prob), weight, followers, size))
         if followers is not None:
             words, prob = level.words[kept], estimates[k + 1].prob[kept]

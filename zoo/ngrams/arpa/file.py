@@ -24,7 +24,7 @@ NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan")
 NUMERALS = b"0123456789+-.eE"  # of these alone `float` reads what ARPA files mean by a number
 OTHER_SPACES = (b"\v", b"\f")  # `bytes.split` cuts at them; ARPA files do not
 SEPARATORS = re.compile(rb"[ \t\r\n]+")
-LARGEST = 1e37  # of a backoff, whose natural logarithm must fit float32
+LOWEST, HIGHEST = -1e37, 99.0  # of a backoff, which float32 and a probability must bear
 RULE = "a section must have as many entries as the header says"
 
 
@@ -149,7 +149,7 @@ class ArpaFile:
             [row[-1] if more else b"0" for row, more in zip(rows, has_backoff, strict=True)],
             "backoff",
         )
-        self._refuse(first, ~(np.abs(backoff) < LARGEST), rows, "backoff", -1)
+        self._refuse(first, ~((backoff > LOWEST) & (backoff < HIGHEST)), rows, "backoff", -1)
         if k == self.orders and backoff.any():
             place = int((backoff != 0).argmax())
             self.fail(first + place, f"backoff {_shown(rows[place][-1])} in the highest order")
@@ -185,7 +185,8 @@ class ArpaFile:
         if wrong.any():
             place = int(wrong.argmax())
             value = float(rows[place][field])
-            reason = "is above 0" if value > 0 and math.isfinite(value) else "is not finite"
+            bound = f"is above {0 if field == 0 else HIGHEST:g}"
+            reason = bound if value > 0 and math.isfinite(value) else "is not finite"
             self.fail(first + place, f"{what} {_shown(rows[place][field])} {reason}")
 
 
