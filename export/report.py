@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+# An empty file in a SavedModel. It asks a server for JSON that every client reads: no NaN and no
+# Infinity, such as the log-probability of what a model of counts never saw.
+STRICT_JSON = Path("assets.extra", "strict_json")
+
 
 @dataclass(frozen=True)
 class ExportReport:

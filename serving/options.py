@@ -100,6 +100,9 @@ class Flags:
     request_log: str = flag("", "write a JSON line per request to this file; - is stderr (ours)")
     rest_api_max_body_bytes: int = flag(1 << 31, "largest REST request body (ours)")
     grpc_max_message_bytes: int = flag((1 << 31) - 1, "largest gRPC message (ours)")
+    strict_json: bool = flag(
+        False, "REST answers without NaN and Infinity: null and the type's largest number (ours)"
+    )
     drain_seconds: int = flag(30, "on SIGTERM, wait this long for running requests (ours)")
     given: frozenset[str] = frozenset()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from export.report import ExportReport, size_of
+from export.report import STRICT_JSON, ExportReport, size_of
 from export.saved_model.cloze import ClozeGraph
 from export.saved_model.graph import ServedModel
 from export.saved_model.language_model import neural_module
@@ -47,6 +47,8 @@ def export_saved_model(
     with replaced_directory(target) as temporary:
         traced = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures=traced)
+        (temporary / STRICT_JSON).parent.mkdir(exist_ok=True)
+        (temporary / STRICT_JSON).touch()
         difference = checked_difference(module, temporary)
     return ExportReport(target, size_of(target), sorted(traced), difference)
 

@@ -19,6 +19,7 @@ LARGEST_TENSOR_BYTES = 1 << 31
 LARGEST_REPEATED_BYTES = 64 << 20
 BULK = 256
 OBJECT = np.dtype(object)
+MOST_DIMENSIONS = 64  # NumPy's
 # What a run of a model gives: sessions give scalars as bytes or NumPy scalars.
 Fetched = np.ndarray | np.generic | bytes
 
@@ -64,7 +65,8 @@ def decode(tensor: tensor_pb2.TensorProto, name: str) -> np.ndarray:
         name: the input's name, for the message.
 
     Raises:
-        ServingError: INVALID_ARGUMENT when it is not a tensor.
+        ServingError: INVALID_ARGUMENT when it is not a tensor, when a value does not fit its
+            type, or when its values are in another type's field.
     """
     kind = KINDS.get(tensor.dtype)
     if kind is None or tensor.tensor_shape.unknown_rank:
@@ -77,10 +79,10 @@ def decode(tensor: tensor_pb2.TensorProto, name: str) -> np.ndarray:
         if tensor.tensor_content:
             values = _from_content(tensor.tensor_content, kind[0], count)
         else:
-            values = _from_field(tensor, *kind, count)
+            values = _from_field(tensor, name, *kind, count)
+        return values.reshape(shape)
     except (ValueError, OverflowError):
         raise invalid_argument(f"tensor parsing error: {name}") from None
-    return values.reshape(shape)
 
 
 def _from_content(content: bytes, dtype: np.dtype, count: int) -> np.ndarray:
@@ -107,18 +109,45 @@ def _strings_from_content(content: bytes, count: int) -> np.ndarray:
 
 
 def _from_field(
-    tensor: tensor_pb2.TensorProto, dtype: np.dtype, field: str, number: int, count: int
+    tensor: tensor_pb2.TensorProto, name: str, dtype: np.dtype, field: str, number: int, count: int
 ) -> np.ndarray:
     repeated = getattr(tensor, field)
+    if not repeated and count:
+        _refuse_other_fields(tensor, name, field)
     if dtype == OBJECT:
         return _filled(_objects(repeated), dtype, count)
     if number in RAW_FIELDS:
         return _filled(_raw_values(tensor, repeated, number, dtype), dtype, count)
-    if number == HALF_VAL:
-        bits = np.fromiter(repeated, np.int64, len(repeated)).astype(np.uint16)
-        return _filled(bits.view(dtype), dtype, count)
-    wide = np.uint64 if number == UINT64_VAL else np.int64
-    return _filled(np.fromiter(repeated, wide, len(repeated)).astype(dtype), dtype, count)
+    if number in (INT_VAL, HALF_VAL):
+        stored = np.dtype(np.uint16) if number == HALF_VAL else dtype
+        wide = np.fromiter(repeated, np.int32, len(repeated))
+        return _filled(_narrowed(tensor, name, stored, wide).view(dtype), dtype, count)
+    return _filled(np.fromiter(repeated, dtype, len(repeated)), dtype, count)
+
+
+def _refuse_other_fields(tensor: tensor_pb2.TensorProto, name: str, field: str) -> None:
+    """No values are zeros, but not when there are some that would be left unread."""
+    for other, _ in tensor.ListFields():
+        if other.name.endswith("_val"):
+            raise invalid_argument(
+                f"tensor parsing error: {name}: a {types_pb2.DataType.Name(tensor.dtype)} has its "
+                f"values in {field}, this one in {other.name}"
+            )
+
+
+def _narrowed(
+    tensor: tensor_pb2.TensorProto, name: str, dtype: np.dtype, wide: np.ndarray
+) -> np.ndarray:
+    """Values that came in a field of larger ones."""
+    narrow = wide.astype(dtype, copy=False)
+    if narrow is not wide:
+        changed = np.flatnonzero(narrow != wide)
+        if len(changed):
+            raise invalid_argument(
+                f"tensor parsing error: {name}: {wide[changed[0]]} does not fit "
+                f"{types_pb2.DataType.Name(tensor.dtype)}"
+            )
+    return narrow
 
 
 def _objects(repeated: Sequence[Any]) -> np.ndarray:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from tensorflow_serving.config import platform_config_pb2
 
+from export.report import STRICT_JSON
 from serving.codec import protos
 from serving.config.files import read_text_proto, with_batching_defaults
 from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
@@ -95,15 +96,21 @@ def load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
         ServingError: with the code and message that the model's status shows.
     """
     try:
-        if options.prefer_tflite and os.path.exists(os.path.join(path, TFLITE_FILE)):
-            from serving.models import tflite
-
-            return tflite.load(name, version, os.path.join(path, TFLITE_FILE), options)
-        return _load_saved_model(name, version, path, options)
+        servable = _load(name, version, path, options)
     except ServingError:
         raise
     except Exception as error:
         raise _load_error(error, path, options) from error
+    servable.strict_json = os.path.exists(os.path.join(path, STRICT_JSON))
+    return servable
+
+
+def _load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
+    if options.prefer_tflite and os.path.exists(os.path.join(path, TFLITE_FILE)):
+        from serving.models import tflite
+
+        return tflite.load(name, version, os.path.join(path, TFLITE_FILE), options)
+    return _load_saved_model(name, version, path, options)
 
 
 def _load_saved_model(name: str, version: int, path: str, options: LoadOptions) -> Servable:

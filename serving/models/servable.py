@@ -37,6 +37,8 @@ class Servable:
     version: int
     signatures: Mapping[str, Signature]
     runner: Runner
+    # Whether its REST answers hold no NaN and no Infinity, whatever the flag says.
+    strict_json: bool = False
 
     @property
     def batches(self) -> bool:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, struct_pb2
 
 from serving.codec import tensors
 from serving.errors import invalid_argument
@@ -17,6 +17,10 @@ DEFAULT = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 REGRESS_METHOD = "tensorflow/serving/regress"
+COMPONENTS = {
+    struct_pb2.TypeSpecProto.SPARSE_TENSOR_SPEC: ("indices", "values", "dense_shape"),
+    struct_pb2.TypeSpecProto.INDEXED_SLICES_SPEC: ("values", "indices", "dense_shape"),
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,40 @@ def from_definition(key: str, definition: meta_graph_pb2.SignatureDef) -> Signat
 
 
 def _infos(protos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, TensorInfo]:
-    return {alias: _info(alias, protos[alias]) for alias in sorted(protos)}
+    infos = [info for alias, proto in protos.items() for info in _components(alias, proto)]
+    return {info.alias: info for info in sorted(infos, key=lambda info: info.alias)}
+
+
+def _components(alias: str, proto: meta_graph_pb2.TensorInfo) -> list[TensorInfo]:
+    """A tensor, or the ones that a ragged or sparse tensor is made of: `y.row_splits` etc."""
+    encoding = proto.WhichOneof("encoding")
+    if encoding == "coo_sparse":
+        return _coo_components(alias, proto)
+    if encoding != "composite_tensor":
+        return [_info(alias, proto)]
+    parts = proto.composite_tensor.components
+    names = _component_names(proto.composite_tensor.type_spec.type_spec_class, len(parts))
+    named = zip(names, parts, strict=True)
+    return [info for name, part in named for info in _components(f"{alias}.{name}", part)]
+
+
+def _coo_components(alias: str, proto: meta_graph_pb2.TensorInfo) -> list[TensorInfo]:
+    rank = -1 if proto.tensor_shape.unknown_rank else len(proto.tensor_shape.dim)
+    coo, int64 = proto.coo_sparse, types_pb2.DT_INT64
+    return [
+        TensorInfo(f"{alias}.indices", coo.indices_tensor_name, int64, (-1, rank)),
+        TensorInfo(f"{alias}.values", coo.values_tensor_name, proto.dtype, (-1,)),
+        TensorInfo(f"{alias}.dense_shape", coo.dense_shape_tensor_name, int64, (rank,)),
+    ]
+
+
+def _component_names(kind: int, count: int) -> list[str]:
+    """TensorFlow's attributes for the components of a type, outer row splits first."""
+    if kind == struct_pb2.TypeSpecProto.RAGGED_TENSOR_SPEC:
+        splits = [f"row_splits_{i}" for i in range(count - 1)] if count > 2 else ["row_splits"]
+        return ["flat_values", *splits][:count]
+    names = COMPONENTS.get(kind, ())[:count]
+    return [*names, *(f"component_{i}" for i in range(len(names), count))]
 
 
 def _info(alias: str, proto: meta_graph_pb2.TensorInfo) -> TensorInfo:

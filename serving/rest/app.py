@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from serving.batching.scheduler import LARGEST_BYTES, BatchScheduler
 from serving.engine import Engine
-from serving.errors import Code, ServingError, deadline_exceeded, invalid_argument
+from serving.errors import Code, ServingError, deadline_exceeded
 from serving.options import Flags
 from serving.rest import openapi
+from serving.rest.gzip_body import inflated
 from serving.rest.routes import (
     MODEL_API,
     NOT_FOUND_PAGE,
@@ -28,7 +28,6 @@ from serving.rest.routes import (
 )
 
 log = logging.getLogger("serving.rest")
-LARGEST_INFLATED = 100 << 20
 CORS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"POST, GET"),
@@ -55,7 +54,7 @@ class RestApp:
     def __init__(self, engine: Engine, flags: Flags, metrics_path: str | None) -> None:
         self._engine = engine
         self._timeout = flags.rest_api_timeout_in_ms / 1000
-        self._routes = Routes(engine, self._timeout)
+        self._routes = Routes(engine, self._timeout, flags.strict_json)
         self._largest = flags.rest_api_max_body_bytes
         self._cors = CORS if flags.rest_api_enable_cors_support else ()
         self._metrics_path = metrics_path
@@ -199,17 +198,3 @@ def _preflight(scope: Scope) -> Answer:
     """A browser's OPTIONS question: yes to any web origin."""
     origin = dict(scope["headers"]).get(b"origin", b"")
     return Answer(200 if origin.startswith((b"http://", b"https://")) else 400, b"")
-
-
-def inflated(body: bytes) -> bytes:
-    """A gzip body's content, at most 100 MiB of it."""
-    engine = zlib.decompressobj(wbits=31)
-    try:
-        content = engine.decompress(body, LARGEST_INFLATED)
-    except zlib.error as error:
-        raise invalid_argument(f"cannot inflate the gzip body: {error}") from None
-    if engine.unconsumed_tail:
-        raise invalid_argument(f"the gzip body inflates to more than {LARGEST_INFLATED} bytes")
-    if not engine.eof:
-        raise invalid_argument("the gzip body is cut short")
-    return content

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,17 @@ from serving.rest.json_values import RaggedError, array_of, checked_array, is_ba
 
 
 def predict_inputs(
-    document: Mapping[str, Any], infos: Mapping[str, TensorInfo]
+    document: Mapping[str, Any],
+    infos: Mapping[str, TensorInfo],
+    defaults: Container[str] = (),
 ) -> tuple[dict[str, np.ndarray], bool]:
-    """The arrays of a predict body, and whether it was in row form (`instances`)."""
+    """The arrays of a predict body, and whether it was in row form (`instances`).
+
+    Args:
+        document: the body.
+        infos: the signature's inputs.
+        defaults: names of inputs that may be left out.
+    """
     if not infos:
         raise invalid_argument("Failed to get input map for signature: the signature has no input")
     if "instances" in document and "inputs" in document:
@@ -26,16 +34,24 @@ def predict_inputs(
             "'inputs' or 'instances' keys to exist "
         )
     if "instances" in document:
-        return _rows(document, infos), True
+        return _rows(document, infos, defaults), True
     if "inputs" in document:
-        return _columns(document["inputs"], infos), False
+        return _columns(document["inputs"], infos, defaults), False
     raise invalid_argument("Missing 'inputs' or 'instances' key")
+
+
+def _sole_input(infos: Mapping[str, TensorInfo], defaults: Container[str]) -> str | None:
+    """The input that values without a name are for, if there is only one that must be given."""
+    needed = [name for name in infos if name not in defaults] or list(infos)
+    return needed[0] if len(needed) == 1 else None
 
 
 # Row form -------------------------------------------------------------------------------------
 
 
-def _rows(document: Mapping[str, Any], infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
+def _rows(
+    document: Mapping[str, Any], infos: Mapping[str, TensorInfo], defaults: Container[str]
+) -> dict[str, np.ndarray]:
     instances = document["instances"]
     if not isinstance(instances, list):
         raise invalid_argument(
@@ -43,28 +59,31 @@ def _rows(document: Mapping[str, Any], infos: Mapping[str, TensorInfo]) -> dict[
         )
     if not instances:
         raise invalid_argument(f"JSON Value: {echo(document)} No values in 'instances' array")
-    if not isinstance(instances[0], dict) and len(infos) > 1:
+    if _is_named(instances[0]):
+        return _named_rows(instances, infos, defaults)
+    name = _sole_input(infos, defaults)
+    if name is None:
         raise invalid_argument(
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             "required as per tensorinfo_map"
         )
-    if _is_named(instances[0]):
-        return _named_rows(instances, infos)
     for index, item in enumerate(instances):
         if _is_named(item):
             raise invalid_argument(
                 f"Expecting value/list but got object at item {index} of input list"
             )
-    name, info = next(iter(infos.items()))
-    return {name: _stacked(instances, info, "")}
+    return {name: _stacked(instances, infos[name], "")}
 
 
-def _named_rows(instances: list[Any], infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
-    wanted = infos.keys()
+def _named_rows(
+    instances: list[Any], infos: Mapping[str, TensorInfo], defaults: Container[str]
+) -> dict[str, np.ndarray]:
+    # The first row says which inputs keep their defaults.
+    wanted = {name for name in infos if name in instances[0] or name not in defaults}
     for index, item in enumerate(instances):
         if not _is_named(item):
             raise invalid_argument(f"Expecting object but got list at item {index} of input list")
-        unknown = next((name for name in item if name not in wanted), None)
+        unknown = next((name for name in item if name not in infos), None)
         if unknown is not None:
             raise invalid_argument(
                 f"Failed to process element: {index} key: {unknown} of 'instances' list. Error: "
@@ -73,15 +92,12 @@ def _named_rows(instances: list[Any], infos: Mapping[str, TensorInfo]) -> dict[s
         if item.keys() != wanted:
             raise invalid_argument(
                 f"Failed to process element: {index} of 'instances' list. JSON object: "
-                f"{echo(item)} keys must be equal to: {','.join(wanted)}"
+                f"{echo(item)} keys must be equal to: {','.join(n for n in infos if n in wanted)}"
             )
     return {
-        name: _stacked(
-            [item[name] for item in instances],
-            info,
-            f" key: {name}",
-        )
-        for name, info in infos.items()
+        name: _stacked([item[name] for item in instances], infos[name], f" key: {name}")
+        for name in infos
+        if name in wanted
     }
 
 
@@ -123,19 +139,21 @@ def _list(shape: Sequence[int]) -> str:
 # Column form ----------------------------------------------------------------------------------
 
 
-def _columns(value: Any, infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
+def _columns(
+    value: Any, infos: Mapping[str, TensorInfo], defaults: Container[str]
+) -> dict[str, np.ndarray]:
     if _is_named(value):
-        missing = next((name for name in infos if name not in value), None)
+        missing = next((n for n in infos if n not in value and n not in defaults), None)
         if missing is not None:
             raise invalid_argument(f"Missing named input: {missing} in 'inputs' object.")
-        return {name: checked_array(value[name], info.dtype) for name, info in infos.items()}
-    if len(infos) > 1:
+        return {n: checked_array(value[n], infos[n].dtype) for n in infos if n in value}
+    name = _sole_input(infos, defaults)
+    if name is None:
         raise invalid_argument(
             "inputs is a plain value/list, but expecting an object as multiple input tensors "
             "required as per tensorinfo_map"
         )
-    name, info = next(iter(infos.items()))
-    return {name: checked_array(value, info.dtype)}
+    return {name: checked_array(value, infos[name].dtype)}
 
 
 def _is_named(value: Any) -> bool:

@@ -1,12 +1,19 @@
 """Arrays to JSON, written as TensorFlow Serving writes it: four-space indent, rows on one line,
-floats in the shortest of six or full digits, NaN and Infinity bare."""
+floats in the shortest of six or full digits, NaN and Infinity bare.
+
+Unlike there, a string that is not UTF-8 is written as `{"b64": "..."}`. Strict JSON has no NaN and
+no Infinity: it gets null and the largest number of the type.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
+from typing import NamedTuple
 
+import ml_dtypes
 import numpy as np
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
@@ -14,7 +21,8 @@ from serving.codec import tensors
 from serving.errors import invalid_argument
 
 INDENT = "    "
-WRITABLE_INTEGERS = {"b", "B", "h", "i", "I", "l", "L", "q", "Q"}
+WRITABLE_INTEGERS = {"b", "B", "h", "H", "i", "I", "l", "L", "q", "Q"}
+WRITABLE_FLOATS = tuple(map(np.dtype, (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)))
 Leaf = list[str]
 
 
@@ -23,57 +31,58 @@ def error_body(message: str) -> bytes:
     return ("{\n" + INDENT + '"error": ' + string(message) + "\n}").encode("utf-8", "replace")
 
 
-def predictions(values: Mapping[str, tensors.Fetched]) -> bytes:
+def predictions(values: Mapping[str, tensors.Fetched], strict: bool = False) -> bytes:
     """The body in row form: one entry a row of the batch."""
     if not values:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
     arrays = {name: tensors.as_array(value) for name, value in values.items()}
     batch = _batch_size(arrays)
-    columns = {name: _row_texts(name, array) for name, array in arrays.items()}
+    columns = {name: _row_texts(name, array, strict) for name, array in arrays.items()}
     if len(columns) == 1:
         rows = next(iter(columns.values()))
         end = "\n" + INDENT + "]" if batch else "]"
-        return _encoded("{\n" + INDENT + '"predictions": [' + ", ".join(rows) + end + "\n}")
+        return _body("predictions", "[" + ", ".join(rows) + end)
     objects = [_object({n: c[i] for n, c in columns.items()}, 2) for i in range(batch)]
-    return _encoded("{\n" + INDENT + '"predictions": ' + _tall(objects, 1) + "\n}")
+    return _body("predictions", _tall(objects, 1))
 
 
-def outputs(values: Mapping[str, tensors.Fetched]) -> bytes:
+def outputs(values: Mapping[str, tensors.Fetched], strict: bool = False) -> bytes:
     """The body in column form: each output as it is."""
     if not values:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
     if len(values) == 1:
         name, value = next(iter(values.items()))
-        text = _nested(name, tensors.as_array(value), 1)
+        text = _nested(name, tensors.as_array(value), 1, strict)
     else:
         arrays = {name: tensors.as_array(value) for name, value in values.items()}
-        text = _object({n: _nested(n, a, 2) for n, a in arrays.items()}, 1)
-    return _encoded("{\n" + INDENT + '"outputs": ' + text + "\n}")
+        text = _object({n: _nested(n, a, 2, strict) for n, a in arrays.items()}, 1)
+    return _body("outputs", text)
 
 
 def results(rows: list[str], one_line: bool = False) -> bytes:
     """The body of classify and regress."""
     end = "]" if one_line or not rows else "\n" + INDENT + "]"
-    return _encoded("{\n" + INDENT + '"results": [' + ", ".join(rows) + end + "\n}")
+    return _body("results", "[" + ", ".join(rows) + end)
 
 
-def classifications(result: classification_pb2.ClassificationResult) -> bytes:
+def classifications(result: classification_pb2.ClassificationResult, strict: bool = False) -> bytes:
     """A ClassificationResult as lists of [label, score]."""
     rows = []
     for item in result.classifications:
-        scores = floats(np.array([c.score for c in item.classes], np.float32))
+        scores = floats(np.array([c.score for c in item.classes], np.float32), strict)
         pairs = [f"[{string(c.label)}, {s}]" for c, s in zip(item.classes, scores, strict=True)]
         rows.append("[" + ", ".join(pairs) + "]")
     return results(rows)
 
 
-def regressions(result: regression_pb2.RegressionResult) -> bytes:
+def regressions(result: regression_pb2.RegressionResult, strict: bool = False) -> bytes:
     """A RegressionResult as a list of values."""
-    return results(floats(np.array([r.value for r in result.regressions], np.float32)), True)
+    values = np.array([r.value for r in result.regressions], np.float32)
+    return results(floats(values, strict), True)
 
 
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _body(key: str, text: str) -> bytes:
+    return ("{\n" + INDENT + '"' + key + '": ' + text + "\n}").encode()
 
 
 def _batch_size(arrays: Mapping[str, np.ndarray]) -> int:
@@ -84,15 +93,15 @@ def _batch_size(arrays: Mapping[str, np.ndarray]) -> int:
         if batch is not None and array.shape[0] != batch:
             raise invalid_argument(
                 f"Tensor name: {name} has inconsistent batch size: {array.shape[0]} "
-                f"expecting: {batch}"
+                f"expecting: {batch}. 'inputs' instead of 'instances' answers each output whole"
             )
         batch = array.shape[0]
     return batch or 0
 
 
-def _row_texts(name: str, array: np.ndarray) -> Leaf:
+def _row_texts(name: str, array: np.ndarray, strict: bool) -> Leaf:
     """Each row of a batch as a one-line JSON value."""
-    texts = leaves(name, array)
+    texts = leaves(name, array, strict)
     for size in reversed(array.shape[1:]):
         if size == 0:
             return [json.dumps(row) for row in array.tolist()]
@@ -100,9 +109,9 @@ def _row_texts(name: str, array: np.ndarray) -> Leaf:
     return texts
 
 
-def _nested(name: str, array: np.ndarray, depth: int) -> str:
+def _nested(name: str, array: np.ndarray, depth: int, strict: bool) -> str:
     """An array with every element on a line of its own."""
-    texts = iter(leaves(name, array))
+    texts = iter(leaves(name, array, strict))
     return _write(array.shape, texts.__next__, depth)
 
 
@@ -126,12 +135,12 @@ def _object(members: Mapping[str, str], depth: int) -> str:
     return "{" + inner + ("," + inner).join(pairs) + "\n" + INDENT * depth + "}"
 
 
-def leaves(name: str, array: np.ndarray) -> Leaf:
+def leaves(name: str, array: np.ndarray, strict: bool = False) -> Leaf:
     """Every element as JSON text, in row-major order."""
     if array.dtype == object:
         return _string_leaves(name, array.ravel().tolist())
-    if array.dtype in (np.float32, np.float64):
-        return floats(array.ravel())
+    if array.dtype in WRITABLE_FLOATS:
+        return floats(array.ravel(), strict)
     if array.dtype == np.bool_:
         return ["true" if value else "false" for value in array.ravel().tolist()]
     if array.dtype.char in WRITABLE_INTEGERS:
@@ -142,19 +151,31 @@ def leaves(name: str, array: np.ndarray) -> Leaf:
 
 def _string_leaves(name: str, values: list[bytes]) -> Leaf:
     if name.endswith("_bytes"):
-        return ['{"b64": "' + base64.b64encode(value).decode() + '"}' for value in values]
-    return [string(value.decode("utf-8", "surrogateescape")) for value in values]
+        return list(map(_base64, values))
+    return list(map(_text, values))
+
+
+def _base64(value: bytes) -> str:
+    return '{"b64": "' + base64.b64encode(value).decode() + '"}'
+
+
+def _text(value: bytes) -> str:
+    try:
+        return string(value.decode())
+    except UnicodeDecodeError:
+        return _base64(value)
 
 
 def string(text: str) -> str:
-    """A JSON string; bytes that are no UTF-8 stay as they are."""
+    """A JSON string."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def floats(array: np.ndarray) -> Leaf:
+def floats(array: np.ndarray, strict: bool = False) -> Leaf:
     """Decimal texts that read back as the same numbers.
 
     Six digits when they are enough, else 9 (float) or 17 (double); whole numbers get a `.0`.
+    What is not finite becomes a literal, or where it is `strict` what JSON has for it.
 
     Example:
         >>> floats(np.float32([3, 0.1, 1 / 3, 9e6, np.nan]))
@@ -162,7 +183,7 @@ def floats(array: np.ndarray) -> Leaf:
     """
     if array.size == 0:
         return []
-    digits = 9 if array.dtype == np.float32 else 17
+    digits = 17 if array.dtype == np.float64 else 9
     wide = array.astype(np.float64)
     formats = np.full(array.shape, f"%.{digits}g", dtype=object)
     with np.errstate(all="ignore"):
@@ -174,7 +195,7 @@ def floats(array: np.ndarray) -> Leaf:
     formats[whole & ~short & (size >= 1e6) & (size < 10.0**digits)] = "%.1f"
     texts = ("\n".join(formats.tolist()) % tuple(wide.tolist())).split("\n")
     for index in np.flatnonzero(~np.isfinite(wide)):
-        texts[index] = _non_finite(wide[index])
+        texts[index] = _non_finite(wide[index], _strict(array.dtype) if strict else LITERALS)
     return texts
 
 
@@ -187,7 +208,25 @@ def _six_digits(values: np.ndarray) -> np.ndarray:
     return np.round(values * 10.0**half * 10.0**rest) / 10.0**half / 10.0**rest
 
 
-def _non_finite(value: float) -> str:
+class Words(NamedTuple):
+    """What stands for numbers that are not finite."""
+
+    nan: str
+    positive: str
+    negative: str
+
+
+LITERALS = Words("NaN", "Infinity", "-Infinity")
+
+
+@cache
+def _strict(dtype: np.dtype) -> Words:
+    """JSON's null, and the largest number of a type."""
+    largest = np.array([ml_dtypes.finfo(dtype).max], dtype)
+    return Words("null", *floats(largest), *floats(-largest))
+
+
+def _non_finite(value: float, words: Words) -> str:
     if np.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
+        return words.nan
+    return words.positive if value > 0 else words.negative

@@ -8,28 +8,32 @@ import math
 from itertools import chain
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from tensorflow.core.framework import types_pb2
 
 from serving.codec import tensors
 from serving.errors import Code, ServingError, invalid_argument
-from serving.rest.json_body import echo
+from serving.rest.json_body import LITERALS, TOO_BIG, echo
 
-INT32 = range(-(1 << 31), 1 << 31)
 RANGES = {
-    types_pb2.DT_INT8: INT32,
-    types_pb2.DT_UINT8: INT32,
-    types_pb2.DT_INT16: INT32,
-    types_pb2.DT_INT32: INT32,
+    types_pb2.DT_INT8: range(-(1 << 7), 1 << 7),
+    types_pb2.DT_UINT8: range(1 << 8),
+    types_pb2.DT_INT16: range(-(1 << 15), 1 << 15),
+    types_pb2.DT_UINT16: range(1 << 16),
+    types_pb2.DT_INT32: range(-(1 << 31), 1 << 31),
     types_pb2.DT_UINT32: range(1 << 32),
     types_pb2.DT_INT64: range(-(1 << 63), 1 << 63),
     types_pb2.DT_UINT64: range(1 << 64),
 }
-# Largest whole number that the type holds exactly, and its largest value.
+# Largest whole number up to which the type holds each one exactly, and its largest value.
 FLOATS = {
-    types_pb2.DT_FLOAT: (float, "float", (1 << 24) - 1, float(np.finfo(np.float32).max)),
-    types_pb2.DT_DOUBLE: (float, "double", (1 << 53) - 1, float(np.finfo(np.float64).max)),
+    types_pb2.DT_FLOAT: ((1 << 24) - 1, float(np.finfo(np.float32).max)),
+    types_pb2.DT_DOUBLE: ((1 << 53) - 1, float(np.finfo(np.float64).max)),
+    types_pb2.DT_HALF: ((1 << 11) - 1, float(np.finfo(np.float16).max)),
+    types_pb2.DT_BFLOAT16: ((1 << 8) - 1, float(ml_dtypes.finfo(ml_dtypes.bfloat16).max)),
 }
+NARROW = (types_pb2.DT_HALF, types_pb2.DT_BFLOAT16)
 
 
 class RaggedError(Exception):
@@ -49,6 +53,7 @@ def checked_array(value: Any, dtype: int) -> np.ndarray:
         shape: list[int] = []
         inner = value
         while isinstance(inner, list):
+            _check_depth(shape)
             shape.append(len(inner))
             inner = inner[0] if inner else None
         _explain(value, 0, shape)
@@ -84,8 +89,10 @@ def array_of(value: Any, dtype: int) -> np.ndarray:
         RaggedError: the lists have no common shape.
         ServingError: a value does not belong to the type.
     """
-    flat, shape = [value], []
+    flat: list[Any] = [value]
+    shape: list[int] = []
     while flat and isinstance(flat[0], list):
+        _check_depth(shape)
         size = len(flat[0])
         if any(not isinstance(item, list) or len(item) != size for item in flat):
             raise RaggedError
@@ -94,6 +101,14 @@ def array_of(value: Any, dtype: int) -> np.ndarray:
     if list in set(map(type, flat)):
         raise RaggedError
     return _typed(flat, dtype).reshape(shape)
+
+
+def _check_depth(shape: list[int]) -> None:
+    if len(shape) == tensors.MOST_DIMENSIONS:
+        raise invalid_argument(
+            f"lists are nested too deeply: a tensor has at most {tensors.MOST_DIMENSIONS} "
+            "dimensions"
+        )
 
 
 def _typed(flat: list[Any], dtype: int) -> np.ndarray:
@@ -137,17 +152,37 @@ def json_type(value: Any) -> str:
 
 def _floats(flat: list[Any], dtype: int) -> np.ndarray:
     _only(flat, {int, float}, dtype)
-    _, name, exact, largest = FLOATS[dtype]
+    exact, largest = FLOATS[dtype]
     for value in flat:
         if type(value) is int:
-            lossy = not -exact <= value <= exact
+            lossy = not -exact <= value <= exact and not _is_exact(value, dtype)
         else:
-            lossy = math.isfinite(value) and not -largest <= value <= largest
+            lossy = not -largest <= value <= largest and not _is_literal(value)
         if lossy:
             raise invalid_argument(
-                f"Cannot convert JSON value: {echo(value)} to {name} without loss of precision."
+                f"Cannot convert JSON value: {echo(value)} to {tensors.type_name(dtype)} "
+                "without loss of precision."
             )
     return np.array(flat, tensors.KINDS[dtype][0])
+
+
+def _is_exact(value: int, dtype: int) -> bool:
+    """Whether a narrow type holds a larger whole number, such as 1000 in bfloat16.
+
+    For the wider ones none is taken to be, as by TensorFlow Serving.
+    """
+    if dtype not in NARROW or abs(value) > FLOATS[dtype][1]:
+        return False
+    return float(tensors.KINDS[dtype][0].type(value)) == value
+
+
+def _is_literal(value: float) -> bool:
+    """Whether a number that is not finite is one of JSON's extra words, as 1e999 is not."""
+    if math.isfinite(value):
+        return False
+    if not any(value is literal for literal in LITERALS.values()):
+        raise invalid_argument(TOO_BIG)
+    return True
 
 
 def _integers(flat: list[Any], dtype: int) -> np.ndarray:
@@ -172,9 +207,9 @@ def _strings(flat: list[Any]) -> np.ndarray:
 
 
 def text_bytes(value: str) -> bytes:
-    """A JSON string's UTF-8; bytes that were not UTF-8 in the body pass through unchanged."""
+    """A JSON string's UTF-8, which half a surrogate pair has none of."""
     try:
-        return value.encode("utf-8", "surrogateescape")
+        return value.encode()
     except UnicodeEncodeError:
         raise invalid_argument(
             "JSON Parse error: The surrogate pair in string is invalid."

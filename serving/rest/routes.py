@@ -62,9 +62,10 @@ def malformed(method: str, path: str) -> ServingError:
 class Routes:
     """Answers REST requests from an engine."""
 
-    def __init__(self, engine: Engine, timeout_seconds: float) -> None:
+    def __init__(self, engine: Engine, timeout_seconds: float, strict_json: bool = False) -> None:
         self._engine = engine
         self._timeout = timeout_seconds
+        self._strict = strict_json
         self._infer: dict[str, Callable[[model_pb2.ModelSpec, bytes, Call], bytes]] = {
             PREDICT: self._predict,
             "classify": self._classify,
@@ -87,7 +88,7 @@ class Routes:
             spec, verb = self._target(path, query)
             if verb != PREDICT or not self._engine.batches(spec):
                 return None
-            pending = PendingRestPredict(self._engine, self._call(verb), spec, body)
+            pending = PendingRestPredict(self._engine, self._call(verb), spec, body, self._strict)
             if pending.can_batch:
                 return Answer(200, await scheduler.schedule(pending))
             pending.abandon()
@@ -125,17 +126,19 @@ class Routes:
             return error_answer(error)
 
     def _predict(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> bytes:
-        return predict(self._engine, call, spec, body)
+        return predict(self._engine, call, spec, body, self._strict)
 
     def _classify(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> bytes:
         request = classification_pb2.ClassificationRequest(model_spec=spec)
         json_examples.fill_request(json_body.parse(body), request)
-        return json_output.classifications(self._engine.classify(request, call).result)
+        return json_output.classifications(
+            self._engine.classify(request, call).result, self._strict
+        )
 
     def _regress(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> bytes:
         request = regression_pb2.RegressionRequest(model_spec=spec)
         json_examples.fill_request(json_body.parse(body), request)
-        return json_output.regressions(self._engine.regress(request, call).result)
+        return json_output.regressions(self._engine.regress(request, call).result, self._strict)
 
     def _status(self, spec: model_pb2.ModelSpec) -> bytes:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
@@ -160,12 +163,18 @@ def model_spec(name: str, version: str | None, label: str | None) -> model_pb2.M
     spec = model_pb2.ModelSpec()
     spec.name = _decoded(name)
     if version:
-        if int(version) > LARGEST_INT64:
-            raise invalid_argument(f"Failed to convert version: {version} to numeric.")
-        spec.version.value = int(version)
+        spec.version.value = _version(version)
     if label:
         spec.version_label = _decoded(label)
     return spec
+
+
+def _version(digits: str) -> int:
+    """A path's version; Python reads at most 4,300 digits."""
+    digits = digits.lstrip("0") or "0"
+    if len(digits) > len(str(LARGEST_INT64)) or int(digits) > LARGEST_INT64:
+        raise invalid_argument(f"Failed to convert version: {digits:.512} to numeric.")
+    return int(digits)
 
 
 def _decoded(text: str) -> str:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.codec import tensors, wire
 from serving.errors import Code, ServingError, from_exception, truncated
@@ -68,6 +68,59 @@ def test_shapes_that_would_eat_the_memory_are_refused(sizes):
         proto.tensor_shape.dim.add(size=size)
     with pytest.raises(ServingError, match="tensor parsing error: x"):
         tensors.decode(proto, "x")
+
+
+@pytest.mark.parametrize("sizes", [[1] * 65, [0, 1 << 62, 1 << 62]])
+def test_shapes_that_no_array_has_are_refused(sizes):
+    proto = tensor_pb2.TensorProto(dtype=1, float_val=[1.0])
+    for size in sizes:
+        proto.tensor_shape.dim.add(size=size)
+    with pytest.raises(ServingError, match="tensor parsing error: x"):
+        tensors.decode(proto, "x")
+
+
+def vector(dtype, **fields):
+    """A TensorProto of one dimension with its values in any fields."""
+    size = max(len(values) for values in fields.values())
+    proto = tensor_pb2.TensorProto(dtype=dtype, **fields)
+    proto.tensor_shape.dim.add(size=size)
+    return proto
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("DT_UINT8", [0, 255], [256, -1, 2**31 - 1]),
+        ("DT_INT8", [-128, 127], [300, 128, -129]),
+        ("DT_INT16", [-32768, 32767], [70000, 32768, -32769]),
+        ("DT_UINT16", [0, 65535], [65536, -1]),
+        ("DT_HALF", [0, 65535], [65536, -1]),
+        ("DT_BFLOAT16", [0, 65535], [65536, -1]),
+    ],
+)
+def test_integers_that_do_not_fit_their_type_are_refused_by_value(name, good, bad):
+    dtype = types_pb2.DataType.Value(name)
+    field = tensors.KINDS[dtype][1]
+    decoded = tensors.decode(vector(dtype, **{field: good}), "x")
+    bits = decoded.view(np.uint16) if field == "half_val" else decoded
+    assert bits.tolist() == good
+    for value in bad:
+        with pytest.raises(ServingError) as error:
+            tensors.decode(vector(dtype, **{field: [1, value, 1]}), "x")
+        assert error.value.code is Code.INVALID_ARGUMENT
+        assert error.value.message == f"tensor parsing error: x: {value} does not fit {name}"
+
+
+FIELDS = {field for _, field, _ in tensors.KINDS.values()}
+
+
+@pytest.mark.parametrize("dtype", tensors.KINDS, ids=types_pb2.DataType.Name)
+def test_values_in_another_types_field_are_not_zeros(dtype):
+    own = tensors.KINDS[dtype][1]
+    for other in FIELDS - {own}:
+        values = [b"1", b"1"] if other == "string_val" else [1, 1]
+        with pytest.raises(ServingError, match=f"has its values in {own}, this one in {other}"):
+            tensors.decode(vector(dtype, **{other: values}), "x")
 
 
 @given(st.integers(min_value=0, max_value=(1 << 64) - 1))
