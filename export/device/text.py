@@ -1,13 +1,15 @@
 """The tokenizer of a `.tflite` file, from the rules that travel inside it: standard library only.
 
 The Unicode tables come from the file, so the ids do not depend on the Unicode version of whoever
-runs this. The same rules in words are in docs/device.md.
+runs this; normal forms come from the language, since they are the same in all versions that know
+the characters. The same rules in words are in docs/device.md.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -52,6 +54,10 @@ class Characters:
         """Lower case and straight apostrophes, one character for one."""
         return text.translate(self.folds)
 
+    def seen(self, text: str) -> str:
+        """The text without soft hyphens and other characters that are not seen."""
+        return "".join(c for c in text if c.isascii() or self.name(c) != "ignored")
+
     def straight(self, text: str) -> str:
         """Straight apostrophes alone, for vocabularies that keep capitals."""
         return text.replace("\u2019", "'")
@@ -79,6 +85,7 @@ class Tokenizer:
         self.characters = characters
         self.lowercase = bool(rules["config"].get("lowercase", True))
         self.whitespace = rules["config"].get("split") == "whitespace"
+        self.form = rules["config"].get("normalization", "NFC")
         self.ids = {word: i for i, word in enumerate(self.vocabulary) if i > EOS}
         self.rules = [(re.compile(pattern), new) for pattern, new in rules["detokenize"]]
         self.ranks = None
@@ -87,15 +94,25 @@ class Tokenizer:
 
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, known or not."""
+        folded = self.prepare(text)
         if self.whitespace:
-            return self._split(self.characters.fold(text) if self.lowercase else text)
-        fold = self.characters.fold if self.lowercase else self.characters.straight
-        folded = fold(text)
+            return self._split(folded)
         kinds = "".join(KINDS.get(self.characters.name(c), SYMBOL) for c in folded)
         words = [folded[found.start() : found.end()] for found in TOKENS.finditer(kinds)]
         if self.ranks is None:
             return words
         return [piece for word in words for piece in pieces(word, self.ranks)]
+
+    def prepare(self, text: str) -> str:
+        """The text that tokens are cut from: normalised, folded, without what is not seen."""
+        text = self.normal(text if self.whitespace else self.characters.seen(text))
+        if self.lowercase:
+            return self.normal(self.characters.fold(text))
+        return text if self.whitespace else self.characters.straight(text)
+
+    def normal(self, text: str) -> str:
+        """The text in the tokenizer's normal form."""
+        return text if self.form == "none" else unicodedata.normalize(self.form, text)
 
     def _split(self, text: str) -> list[str]:
         """What white space separates."""

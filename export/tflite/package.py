@@ -35,6 +35,7 @@ CLASSES = {
     "control": codepoints.CONTROL,
     "apostrophe": codepoints.APOSTROPHE,
     "point": codepoints.POINT,
+    "ignored": codepoints.IGNORED,
 }
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is exported
 

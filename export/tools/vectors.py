@@ -33,6 +33,10 @@ ENGLISH = [
     "emoji 😀👍🏽 and \u00adsoft\u200bbreaks\u200dhere",
     "<unk> <bos> <eos> ___ ##a",
     "İstanbul ΟΔΟΣ ǅ ﬁ ½ ²",
+    "nai\u0308ve cafe\u0301 H\u0331 I\u0307 a\u0323\u0302 a\u0302\u0323",
+    "Ｉ ｗｏｕｌｄ ﬁnd ａ ｃａｔ",
+    "\ufeffI wo\u00aduld li\u2060ke\u200e \u200fto ❤\ufe0f e\u00ad\u0301",
+    "\u1112\u1161\u11ab\u1100\u1173\u11af 한글",
 ]
 GERMAN = [
     "Wo ist der Bahnhof?",
@@ -41,6 +45,8 @@ GERMAN = [
     "Die Straße ist „schön“, nicht wahr?",
     "Er kommt um 10.30 Uhr an; GRÖẞE 1,5 m.",
     "Die Bundesbank senkte den Leitzins.",
+    "Ich bin mu\u0308de. Die Tu\u0308r ist gru\u0308n.",
+    "Kin\u00adder\u00adgarten",
 ]
 WORDS = ["low lower lowest", "slow slower slowest", "new newer newest", "wide wider widest 12 3.5!"]
 PIECES = [
@@ -88,6 +94,7 @@ def vectors() -> Row:
     own: dict[str, tuple[Tokenizer, list[str]]] = {
         "words with capitals": (WordTokenizer.train([*ENGLISH, *GERMAN], lowercase=False), ENGLISH),
         "white space": (WordTokenizer.train(WORDS, split="whitespace"), [*WORDS, *ENGLISH[:4]]),
+        "NFKC": (WordTokenizer.train([*ENGLISH, *GERMAN], normalization="NFKC"), ENGLISH),
         "subwords": (SubwordTokenizer.train(WORDS * 3, size=60), [*WORDS, *PIECES]),
     }
     for name, (tokenizer, texts) in own.items():

@@ -37,6 +37,7 @@ from zoo.ngrams.tables import FOLDER, NGramTables
 from zoo.ngrams.top import TopWords
 from zoo.presets.store import CONFIG_FILE
 from zoo.text import EOS, PAD, load_tokenizer
+from zoo.text.normalization import normalization_of
 from zoo.text.tokenizer import Tokenizer
 from zoo.text.word import WordTokenizer
 from zoo.types import Tensor
@@ -157,7 +158,8 @@ class NGramLanguageModel(LanguageModel):
             ZooError: the file is damaged; the message has the line's number.
         """
         tables, vocabulary = read_arpa(path)
-        return cls(tables, WordTokenizer(vocabulary, lowercase=False, split="whitespace"), "arpa")
+        form = normalization_of(vocabulary)
+        return cls(tables, WordTokenizer(vocabulary, False, "whitespace", form), "arpa")
 
     def save_arpa(self, path: str | os.PathLike[str]) -> None:
         """Write an ARPA file, gzip if the name ends in `.gz`."""

@@ -12,7 +12,6 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.ngrams.index.whitespace import END, WhitespaceIds
 from zoo.text import EOS, UNK, Tokenizer, WordTokenizer
-from zoo.text.segmentation import fold
 from zoo.text.vocabulary import CONTROL_TOKENS
 from zoo.text.word import SPLITS
 
@@ -51,8 +50,8 @@ class Encoder:
 
     def _chunk(self, chunk: list[str]) -> np.ndarray:
         if len(chunk) >= MANY and self.whitespace is not None:
-            folded = [fold(text, True) for text in chunk] if self.tokenizer.lowercase else chunk
-            ids = self.whitespace(folded)
+            is_plain = not self.tokenizer.lowercase and all(map(str.isascii, chunk))
+            ids = self.whitespace(chunk if is_plain else list(map(self.tokenizer.prepare, chunk)))
             if ids is not None:
                 return ids
         return numbered(self.tokenizer, chunk, self.ids.__getitem__)

@@ -16,8 +16,17 @@ import numpy as np
 
 CODE_POINTS = sys.maxunicode + 1
 PAGE = 256
-SYMBOL, WORD, DIGIT, SPACE, CONTROL, APOSTROPHE, POINT = range(7)
+SYMBOL, WORD, DIGIT, SPACE, CONTROL, APOSTROPHE, POINT, IGNORED = range(8)
+BREAK = 0x200B  # zero-width space: where a word may end
 JOINERS = (0x200C, 0x200D)  # zero-width (non-)joiners belong to the words they stand in
+# What chooses the form of the character before it, and is not seen itself.
+SELECTORS = (
+    0x34F,
+    *range(0x180B, 0x180E),
+    0x180F,
+    *range(0xFE00, 0xFE10),
+    *range(0xE0100, 0xE01F0),
+)
 CURLY_APOSTROPHE = 0x2019
 
 
@@ -26,9 +35,11 @@ def classes() -> np.ndarray:
     """The class of each code point; [CODE_POINTS] uint8.
 
     Letters, marks and numbers make words. White space (what `str.split` splits at) separates;
-    control and format characters and surrogates separate words too, but not the tokens of a
-    corpus that is tokenised already. Anything else, unassigned code points (the emoji of next
-    year) among them, is a token of its own.
+    control characters, the zero-width space and surrogates separate words too, but not the tokens
+    of a corpus that is tokenised already. Other format characters (soft hyphens, word joiners,
+    marks of direction and of byte order) and variation selectors are not seen and do not cut a
+    word, as in UAX #29, WB4. Anything else, unassigned code points (the emoji of next year)
+    among them, is a token of its own.
     """
     table = np.full(CODE_POINTS, SYMBOL, dtype=np.uint8)
     for point in range(CODE_POINTS):
@@ -39,8 +50,12 @@ def classes() -> np.ndarray:
             table[point] = WORD
         elif chr(point).isspace():
             table[point] = SPACE
-        elif category in ("Cc", "Cf", "Cs"):
+        elif category == "Cf":
+            table[point] = IGNORED
+        elif category in ("Cc", "Cs"):
             table[point] = CONTROL
+    table[BREAK] = CONTROL
+    table[list(SELECTORS)] = IGNORED
     table[list(JOINERS)] = WORD
     table[ord("'")] = APOSTROPHE
     table[[ord("."), ord(",")]] = POINT

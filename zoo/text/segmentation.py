@@ -12,7 +12,10 @@ from __future__ import annotations
 import re
 from functools import cache
 
+import numpy as np
+
 from zoo.text import codepoints
+from zoo.text.normalization import normalize
 
 # One letter a class; a text is read as its classes, so that no expression depends on Unicode.
 _KINDS = {
@@ -21,6 +24,7 @@ _KINDS = {
     codepoints.DIGIT: "0",
     codepoints.SPACE: " ",
     codepoints.CONTROL: " ",
+    codepoints.IGNORED: " ",
     codepoints.APOSTROPHE: "'",
     codepoints.POINT: ".",
 }
@@ -43,11 +47,39 @@ def _fold_table(lowercase: bool) -> str:
     return "".join(map(chr, codepoints.folds(lowercase).tolist()))
 
 
+@cache
+def _ignored() -> re.Pattern[str]:
+    """Characters that are not seen."""
+    points = np.flatnonzero(codepoints.classes() == codepoints.IGNORED)
+    return re.compile(f"[{''.join(map(chr, points.tolist()))}]+")
+
+
+def without_ignored(text: str) -> str:
+    """A text without soft hyphens and other characters that are not seen."""
+    return text if text.isascii() else _ignored().sub("", text)
+
+
 def fold(text: str, lowercase: bool) -> str:
     """Straight apostrophes and, if wanted, lower case: one character for one."""
     if text.isascii():
         return text.lower() if lowercase else text
     return text.translate(_fold_table(lowercase))
+
+
+def prepare(text: str, lowercase: bool, split: str, normalization: str) -> str:
+    """The text that words are cut from: normalised, folded, without what is not seen.
+
+    It is normalised once more behind the folding: a capital may lack the composed form that its
+    small letter has. The words of a tokenised corpus keep what is not seen, and their apostrophes
+    if they keep their capitals.
+    """
+    if text.isascii():
+        return text.lower() if lowercase else text
+    at_words = split == "words"
+    text = normalize(without_ignored(text) if at_words else text, normalization)
+    if not lowercase:
+        return fold(text, False) if at_words else text
+    return normalize(fold(text, True), normalization)
 
 
 def split_words(text: str) -> list[str]:

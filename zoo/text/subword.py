@@ -27,6 +27,7 @@ class SubwordTokenizer(Tokenizer):
         vocabulary: the pieces by id; `<pad> <unk> <bos> <eos>` first, and each piece below the
             two that it is made of, as `train` writes them.
         lowercase: whether text is read in lower case.
+        normalization: "NFC", "NFKC" or "none" (see zoo.text.normalization).
 
     Raises:
         ZooError: the vocabulary lacks the control tokens, has a piece twice, or a piece that
@@ -40,10 +41,10 @@ class SubwordTokenizer(Tokenizer):
         'lowest slow'
     """
 
-    split = "words"
-
-    def __init__(self, vocabulary: Sequence[str], lowercase: bool = True) -> None:
-        super().__init__(vocabulary, lowercase)
+    def __init__(
+        self, vocabulary: Sequence[str], lowercase: bool = True, normalization: str = "NFC"
+    ) -> None:
+        super().__init__(vocabulary, lowercase, normalization)
         self.ranks = bpe.merge_ranks(self.vocabulary, EOS + 1)
         self._pieces: dict[str, list[str]] = {}
 
@@ -54,6 +55,7 @@ class SubwordTokenizer(Tokenizer):
         size: int | None = 8_000,
         min_count: int = 1,
         lowercase: bool = True,
+        normalization: str = "NFC",
     ) -> Self:
         """A tokenizer with the commonest characters and pairs of pieces of a corpus.
 
@@ -61,20 +63,22 @@ class SubwordTokenizer(Tokenizer):
             sentences: the corpus.
             size: vocabulary entries, the four control tokens included; None for all merges.
             min_count: rarer characters and pairs are left out.
-            lowercase: as in the constructor.
+            lowercase, normalization: as in the constructor.
         """
         if size is not None and size <= len(CONTROL_TOKENS):
             raise ZooError(f"vocabulary size {size!r}: give at least 5, four are control tokens")
         counts: Counter[str] = Counter()
         for sentence in sentences:
-            counts.update(segmentation.split_words(segmentation.fold(sentence, lowercase)))
+            prepared = segmentation.prepare(sentence, lowercase, cls.split, normalization)
+            counts.update(segmentation.split_words(prepared))
         words = {word: count for word, count in counts.items() if is_storable(word)}
         free = None if size is None else size - len(CONTROL_TOKENS)
-        return cls((*CONTROL_TOKENS, *bpe.learn(words, free, min_count)), lowercase)
+        pieces = bpe.learn(words, free, min_count)
+        return cls((*CONTROL_TOKENS, *pieces), lowercase, normalization)
 
     def tokenize(self, text: str) -> list[str]:
         """The pieces of a text, known or not."""
-        words = segmentation.split_words(segmentation.fold(text, self.lowercase))
+        words = segmentation.split_words(self.prepare(text))
         return [piece for word in words for piece in self.pieces(word)]
 
     def pieces(self, word: str) -> list[str]:
@@ -100,4 +104,4 @@ class SubwordTokenizer(Tokenizer):
 
     def get_config(self) -> Settings:
         """The settings besides the vocabulary."""
-        return {"lowercase": self.lowercase}
+        return {"lowercase": self.lowercase, "normalization": self.normalization}

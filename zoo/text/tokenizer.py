@@ -10,7 +10,9 @@ from typing import NamedTuple, Self, TypeAlias
 
 from zoo.errors import ZooError
 from zoo.io import write_atomically
+from zoo.text import segmentation
 from zoo.text.detokenization import Rules, join_tokens
+from zoo.text.normalization import checked_normalization
 from zoo.text.vocabulary import (
     BOS,
     EOS,
@@ -32,14 +34,20 @@ class Tokenizer(ABC):
     Args:
         vocabulary: the tokens by id; `<pad> <unk> <bos> <eos>` first.
         lowercase: whether text is read in lower case.
+        normalization: the normal form of Unicode that text is read in: "NFC", "NFKC" or "none".
 
     Raises:
         ZooError: the vocabulary lacks the control tokens, or has a token twice.
     """
 
-    def __init__(self, vocabulary: Sequence[str], lowercase: bool = True) -> None:
+    split = "words"
+
+    def __init__(
+        self, vocabulary: Sequence[str], lowercase: bool = True, normalization: str = "NFC"
+    ) -> None:
         self.vocabulary = Vocabulary(vocabulary)
         self.lowercase = bool(lowercase)
+        self.normalization = checked_normalization(normalization)
         self._ids = {token: i for i, token in enumerate(self.vocabulary) if i > EOS}
 
     @property
@@ -59,6 +67,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def get_config(self) -> Settings:
         """The settings besides the vocabulary."""
+
+    def prepare(self, text: str) -> str:
+        """The text that tokens are cut from: normalised and folded."""
+        return segmentation.prepare(text, self.lowercase, self.split, self.normalization)
 
     def detokenize(self, tokens: Sequence[str]) -> str:
         """Tokens as running text."""

@@ -22,6 +22,7 @@ class WordTokenizer(Tokenizer):
         vocabulary: the words by id; `<pad> <unk> <bos> <eos>` first.
         lowercase: whether text is read in lower case.
         split: "words" (see zoo.text.segmentation) or "whitespace" for tokenised corpora.
+        normalization: "NFC", "NFKC" or "none" (see zoo.text.normalization).
 
     Raises:
         ZooError: the vocabulary lacks the control tokens, has a word twice, or `split` is unknown.
@@ -35,11 +36,15 @@ class WordTokenizer(Tokenizer):
     """
 
     def __init__(
-        self, vocabulary: Sequence[str], lowercase: bool = True, split: str = "words"
+        self,
+        vocabulary: Sequence[str],
+        lowercase: bool = True,
+        split: str = "words",
+        normalization: str = "NFC",
     ) -> None:
         if split not in SPLITS:
             raise ZooError(f"split={split!r}: use 'words' or 'whitespace'")
-        super().__init__(vocabulary, lowercase)
+        super().__init__(vocabulary, lowercase, normalization)
         self.split = split
 
     @classmethod
@@ -50,6 +55,7 @@ class WordTokenizer(Tokenizer):
         min_count: int = 1,
         lowercase: bool = True,
         split: str = "words",
+        normalization: str = "NFC",
     ) -> Self:
         """A tokenizer with the commonest words of a corpus.
 
@@ -57,20 +63,20 @@ class WordTokenizer(Tokenizer):
             sentences: the corpus.
             size: vocabulary entries, the four control tokens included; None for all words.
             min_count: rarer words are left out.
-            lowercase, split: as in the constructor.
+            lowercase, split, normalization: as in the constructor.
         """
-        cutter = cls(most_frequent(Counter(), None, 1), lowercase, split)
+        cutter = cls(most_frequent(Counter(), None, 1), lowercase, split, normalization)
         counts: Counter[str] = Counter()
         for sentence in sentences:
             counts.update(cutter.tokenize(sentence))
-        return cls(most_frequent(counts, size, min_count), lowercase, split)
+        return cls(most_frequent(counts, size, min_count), lowercase, split, normalization)
 
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, known or not."""
+        prepared = self.prepare(text)
         if self.split == "whitespace":
-            folded = segmentation.fold(text, True) if self.lowercase else text
-            return segmentation.split_whitespace(folded)
-        return segmentation.split_words(segmentation.fold(text, self.lowercase))
+            return segmentation.split_whitespace(prepared)
+        return segmentation.split_words(prepared)
 
     @property
     def rules(self) -> Rules:
@@ -79,4 +85,8 @@ class WordTokenizer(Tokenizer):
 
     def get_config(self) -> Settings:
         """The settings besides the vocabulary."""
-        return {"lowercase": self.lowercase, "split": self.split}
+        return {
+            "lowercase": self.lowercase,
+            "split": self.split,
+            "normalization": self.normalization,
+        }

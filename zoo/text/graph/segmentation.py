@@ -16,9 +16,14 @@ import tensorflow as tf
 
 from zoo.text import codepoints
 from zoo.text.detokenization import RULES
+from zoo.text.graph.normalization import Normalizer, kept
+from zoo.text.normalization import FORMS, unsettled
+from zoo.text.tokenizer import Tokenizer
 from zoo.text.vocabulary import BOS, EOS, PAD
 
-CLASS_BITS = 3  # seven classes
+CLASS_MASK = 0b111  # eight classes
+UNSETTLED = 0b1000  # a text without such code points is normalised, and all of it is seen
+FLAG_BITS = 4
 
 
 class CodePointTable(tf.Module):
@@ -60,45 +65,78 @@ class Words(NamedTuple):
 
 
 class WordCutter(tf.Module):
-    """`WordTokenizer.tokenize` on tensors.
+    """Preparing and cutting a tokenizer's texts, on tensors."""
 
-    Args:
-        lowercase, split: as in `zoo.text.WordTokenizer`.
-    """
-
-    def __init__(self, lowercase: bool, split: str) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         super().__init__()
-        self.at_words = split == "words"
+        self.at_words = tokenizer.split == "words"
         points = np.arange(codepoints.CODE_POINTS, dtype=np.int32)
-        folded = codepoints.folds(lowercase) if lowercase or self.at_words else points
+        folded = codepoints.folds(tokenizer.lowercase)
+        if not (tokenizer.lowercase or self.at_words):
+            folded = points
+        classes = codepoints.classes()
+        flags = (classes == codepoints.IGNORED) & self.at_words
+        self.lowercase, self.normalizer = tokenizer.lowercase, None
+        for form in FORMS:
+            if form == tokenizer.normalization:
+                flags = flags | unsettled(form)
+                self.normalizer = Normalizer(form)
         # How far to the folded letter, not which: that is zero nearly everywhere, so few pages
-        # are distinct. One look-up gives the distance and the folded letter's class.
-        shifts = (folded - points) << CLASS_BITS
-        self.table = CodePointTable(shifts | codepoints.classes()[folded])
+        # are distinct. One look-up gives the distance, the folded letter's class and the flag.
+        shifts = (folded - points) << FLAG_BITS
+        self.table = CodePointTable(shifts | classes[folded] | np.where(flags, UNSETTLED, 0))
 
     def __call__(self, texts: tf.Tensor) -> Words:
         """Cut texts: string [batch] -> `Words`."""
-        decoded = tf.raw_ops.UnicodeDecode(
-            input=tf.strings.join([texts, " "]), input_encoding="UTF-8", errors="replace"
-        )
-        points = decoded.char_values  # [characters of the batch]
-        entries = self.table(points)
-        kinds = entries & (2**CLASS_BITS - 1)
-        points += tf.bitwise.right_shift(entries, CLASS_BITS)
+        points, entries, splits = self._prepared(texts)
+        kinds = entries & CLASS_MASK
+        points += tf.bitwise.right_shift(entries, FLAG_BITS)
         visible = kinds != codepoints.SPACE
         if self.at_words:
             visible &= kinds != codepoints.CONTROL
         inside = self._inside_word(kinds) if self.at_words else visible
         starts = visible & ~(inside & _previous(inside))
-        kept = tf.where(visible)[:, 0]  # [visible characters]
-        first = tf.gather(starts, kept)
-        end = tf.shape(kept, out_type=tf.int64)
+        seen = tf.where(visible)[:, 0]  # [visible characters]
+        first = tf.gather(starts, seen)
+        end = tf.shape(seen, out_type=tf.int64)
         words_before = tf.concat([[0], tf.cumsum(tf.cast(starts, tf.int64))], axis=0)
         return Words(
-            tf.gather(points, kept),
+            tf.gather(points, seen),
             tf.concat([tf.where(first)[:, 0], end], axis=0),
-            tf.gather(words_before, decoded.row_splits),
+            tf.gather(words_before, splits),
         )
+
+    def _prepared(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Normalised code points, their entries of the table, and where the texts start.
+
+        Most batches are normalised as they come, which costs one look at their flags.
+        """
+        decoded = tf.raw_ops.UnicodeDecode(
+            input=tf.strings.join([texts, " "]), input_encoding="UTF-8", errors="replace"
+        )
+        points, splits = decoded.char_values, decoded.row_splits
+        entries = self.table(points)  # [characters of the batch]
+        if self.normalizer is None and not self.at_words:
+            return points, entries, splits
+        return tf.cond(
+            tf.reduce_any(tf.bitwise.bitwise_and(entries, UNSETTLED) != 0),
+            lambda: self._settled(points, entries, splits),
+            lambda: (points, entries, splits),
+        )
+
+    def _settled(
+        self, points: tf.Tensor, entries: tf.Tensor, splits: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The same after all steps of `segmentation.prepare`; what is folded folds to itself."""
+        if self.at_words:
+            flags = entries & CLASS_MASK != codepoints.IGNORED
+            points, splits = kept(points, splits, flags)
+        if self.normalizer is not None:
+            points, splits = self.normalizer(points, splits)
+            if self.lowercase:
+                points += tf.bitwise.right_shift(self.table(points), FLAG_BITS)
+                points, splits = self.normalizer(points, splits)
+        return points, self.table(points), splits
 
     def _inside_word(self, kinds: tf.Tensor) -> tf.Tensor:
         """Where a word goes on: word characters and what joins two of them; [characters]."""

@@ -27,7 +27,7 @@ class GraphSubwordTokenizer(tf.Module):
         super().__init__()
         vocabulary = tokenizer.vocabulary
         self.size = len(vocabulary)
-        self.cut = WordCutter(tokenizer.lowercase, tokenizer.split)
+        self.cut = WordCutter(tokenizer)
         self.first_ids = CodePointTable(character_ids(vocabulary, continues=False))
         self.later_ids = CodePointTable(character_ids(vocabulary, continues=True))
         keys, made = pair_table(tokenizer.id_pairs(), self.size)

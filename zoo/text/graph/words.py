@@ -21,7 +21,7 @@ class GraphWordTokenizer(tf.Module):
     def __init__(self, tokenizer: WordTokenizer) -> None:
         super().__init__()
         self.rules = tokenizer.rules
-        self.cut = WordCutter(tokenizer.lowercase, tokenizer.split)
+        self.cut = WordCutter(tokenizer)
         self.vocabulary_asset = vocabulary_asset(tokenizer.vocabulary)
         self.table = tf.lookup.StaticHashTable(
             tf.lookup.TextFileInitializer(
