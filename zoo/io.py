@@ -35,7 +35,7 @@ def decoded_text(data: bytes, name: str | os.PathLike[str]) -> str:
 
 
 def text_lines(data: bytes, name: str | os.PathLike[str]) -> list[str]:
-    """The lines of UTF-8 text, which LF or CR LF ends; the last one need not be ended.
+    r"""The lines of UTF-8 text, which LF or CR LF ends; the last one need not be ended.
 
     Example:
         >>> text_lines(b"\xef\xbb\xbfone\r\n\nthree\n", "a.txt")
