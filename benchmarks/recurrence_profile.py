@@ -67,7 +67,7 @@ def hot(parts: Parts, rounds: int) -> dict[str, float]:
 
 def pieces(layer: Any, x: Tensor) -> Parts:
     """The step's own functions; x `[time, batch, features]`."""
-    loops = xla.Loops(layer.cell(), unroll=False, compiled=True)
+    loops = xla.Loops(layer.equations(), unroll=False, compiled=True)
     loop = Weights(layer.recurrent_kernel.value, layer.recurrent_bias())
     used = xla.Parameters(loop, layer.input_kernel())
     state = tuple(tf.zeros((x.shape[1], layer.units)) for _ in layer.state_names)

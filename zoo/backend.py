@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Generic, TypeAlias, TypeVar
 
 import keras
@@ -98,3 +99,11 @@ def gradient_is_recorded() -> bool:
     from tensorflow.python.eager import record
 
     return bool(record.could_possibly_record())
+
+
+def not_recorded() -> AbstractContextManager[None]:
+    """In here no `tf.GradientTape` records, for what has its gradient by other means."""
+    from tensorflow.python.eager import record
+
+    nothing: AbstractContextManager[None] = record.stop_recording()
+    return nothing

@@ -78,7 +78,7 @@ def trajectory(
     Raises:
         ZooError: the layer's activations have no derivative by hand, or it is not built.
     """
-    cell = layer.cell()
+    cell = layer.equations()
     if cell.step_gradient is None:
         raise ZooError(f"{layer.name}: no derivative by hand for these activations or this form")
     if not layer.built:

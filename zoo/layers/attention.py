@@ -51,7 +51,7 @@ class BahdanauAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         if units < 1:
             raise ZooError(f"units must be at least 1, got {units!r}")
-        self.units = units
+        self.units = int(units)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, query_shape: Shape, memory_shape: Shape, *_: Any, **__: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from zoo.errors import ZooError
 from zoo.types import Tensor
 
 
@@ -20,12 +21,21 @@ class CarriedState:
     """
 
     def __init__(self, batch_size: int, sizes: Sequence[int], dtype: str) -> None:
+        self.batch_size = batch_size
         self.variables = [
             keras.Variable(
                 ops.zeros((batch_size, size)), dtype=dtype, trainable=False, name="rnn_state"
             )
             for size in sizes
         ]
+
+    def check(self, batch_size: int | None) -> None:
+        """Refuse a batch of another size than the layer was built for."""
+        if batch_size not in (None, self.batch_size):
+            raise ZooError(
+                f"a stateful layer built for batches of {self.batch_size} rows got {batch_size}: "
+                "pad the batch, or build another layer"
+            )
 
     def keep(self, states: Sequence[Tensor]) -> None:
         """Take over the last states of a call."""
@@ -35,4 +45,4 @@ class CarriedState:
     def reset(self) -> None:
         """Back to zeros."""
         for variable in self.variables:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros_like(variable.value))

@@ -136,9 +136,9 @@ class CIFG(ForgetBias):
         )  # fmt: skip
         if projection_units is not None and projection_units < 1:
             raise ZooError(f"projection_units must be at least 1 or None, got {projection_units}")
-        self.projection_units = projection_units
+        self.projection_units = None if projection_units is None else int(projection_units)
 
-    def cell(self) -> Cell:
+    def equations(self) -> Cell:
         return with_activations(step, step_gradient, self.activation, self.recurrent_activation)
 
     @classmethod

@@ -144,7 +144,7 @@ class GRU(Gated):
         )  # fmt: skip
         self.reset_after = reset_after
 
-    def cell(self) -> Cell:
+    def equations(self) -> Cell:
         functions = (self.activation, self.recurrent_activation)
         cell = with_activations(step, step_gradient, *functions)
         if self.reset_after:

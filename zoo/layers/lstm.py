@@ -130,5 +130,5 @@ class LSTM(ForgetBias):
             weight_drop=weight_drop, jit_compile=jit_compile, **kwargs,
         )  # fmt: skip
 
-    def cell(self) -> Cell:
+    def equations(self) -> Cell:
         return with_activations(step, step_gradient, self.activation, self.recurrent_activation)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.carried_state import CarriedState
+from zoo.layers.cell_view import CellView, Store, assign
 from zoo.layers.dropout import check_rate, draw_masks
 from zoo.layers.recurrence.cell import Cell, InputKernel, Weights, make_advance
 from zoo.layers.recurrence.whole_sequence import whole_sequence
@@ -29,6 +30,13 @@ from zoo.types import (
     State,
     Tensor,
 )
+
+# Arguments that Keras has not, or does not write: in a config only where they are set.
+NOT_OF_KERAS = {
+    "learn_initial_state": False,
+    "weight_drop": 0.0,
+    "jit_compile": True,
+}
 
 
 class Recurrent(RecurrentWeights, ABC):
@@ -49,12 +57,15 @@ class Recurrent(RecurrentWeights, ABC):
         **kwargs: as in `keras.layers.Layer`.
 
     Call arguments: `sequences` `[batch, time, features]`, `initial_state` a list of
-    `[batch, size]`, `mask` `[batch, time]` bool (False: copy the state, repeat the output),
-    `training`.
+    `[batch, size]`, `mask` `[batch, time]` or `[batch, time, 1]` bool (False: copy the state,
+    repeat the output), `training`.
 
     Raises:
         ZooError: units below 1, or a rate outside [0, 1).
     """
+
+    # Whether the seed of the masks is drawn before those of the weights, as Keras's layer does.
+    seed_is_drawn_first: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -85,6 +96,7 @@ class Recurrent(RecurrentWeights, ABC):
         jit_compile: bool = True,
         **kwargs: Any,
     ) -> None:
+        seed_generator = keras.random.SeedGenerator(seed) if self.seed_is_drawn_first else None
         zero_output_for_mask = kwargs.pop("zero_output_for_mask", False)
         implementation = kwargs.pop("implementation", 2)
         super().__init__(
@@ -101,14 +113,16 @@ class Recurrent(RecurrentWeights, ABC):
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
         self.zero_output_for_mask = zero_output_for_mask
-        self.seed, self.seed_generator = seed, keras.random.SeedGenerator(seed=seed)
+        self.seed, self.seed_generator = seed, seed_generator or keras.random.SeedGenerator(seed)
         self.learn_initial_state, self.jit_compile = learn_initial_state, jit_compile
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self._carried: CarriedState | None = None
+        self.initial_states: list[keras.Variable] = []
+        self.cell = CellView.of(self)
 
     @abstractmethod
-    def cell(self) -> Cell:
+    def equations(self) -> Cell:
         """The cell's mathematics with this layer's activations."""
 
     @classmethod
@@ -118,7 +132,6 @@ class Recurrent(RecurrentWeights, ABC):
 
     def build(self, sequences_shape: Shape, initial_state_shape: Nest = None) -> None:
         self.build_weights(sequences_shape[-1])
-        self.initial_states = []
         if self.learn_initial_state:
             self.initial_states = [
                 self.add_weight(name=f"initial_{name}", shape=(size,), initializer="zeros")
@@ -184,8 +197,12 @@ class Recurrent(RecurrentWeights, ABC):
     ) -> Tensor | State:
         state = self._initial_state(sequences, initial_state)
         may_start_late = initial_state is not None or self.learn_initial_state or self.stateful
+        if self._carried is not None:
+            self._carried.check(sequences.shape[0])
         steps = self._cast(sequences)  # [batch, time, features]
-        mask = None if mask is None else ops.expand_dims(ops.cast(mask, "bool"), -1)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            mask = mask if len(mask.shape) == 3 else ops.expand_dims(mask, -1)
         if self.go_backwards:
             steps = ops.flip(steps, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
@@ -205,7 +222,7 @@ class Recurrent(RecurrentWeights, ABC):
         elif input_masks is not None:
             steps = steps * input_masks[0]
         return whole_sequence(
-            self.cell(),
+            self.equations(),
             self.loop_weights(training, recurrent_masks),
             input_kernel,
             steps,
@@ -259,11 +276,25 @@ class Recurrent(RecurrentWeights, ABC):
         if not self.built:
             self.build((inputs.shape[0], None, inputs.shape[-1]))
         term = self.project_inputs(self._cast(inputs))
-        advance = make_advance(self.cell(), self.loop_weights())
+        advance = make_advance(self.equations(), self.loop_weights())
         new_state, _, _ = advance(term, tuple(self._cast(s) for s in state))
         return new_state[0], list(new_state)
 
     # --- Keras ------------------------------------------------------------------------------
+
+    def cell_variables(self) -> list[keras.Variable]:
+        """Those that Keras's layer keeps in its cell: all but learnt initial states."""
+        beside = {id(variable) for variable in self.initial_states}
+        return [v for v in self.weights if id(v) not in beside]
+
+    def save_own_variables(self, store: Store) -> None:
+        for i, variable in enumerate(self.initial_states):  # the others lie in the cell
+            store[str(i)] = variable
+
+    def load_own_variables(self, store: Store) -> None:
+        every = self.cell_variables() + self.initial_states
+        self.variables_are_read = len(store.keys()) == len(every)  # as earlier versions wrote
+        assign(self.name, every if self.variables_are_read else self.initial_states, store)
 
     def compute_output_shape(
         self, sequences_shape: Shape, initial_state_shape: Nest = None
@@ -280,12 +311,12 @@ class Recurrent(RecurrentWeights, ABC):
         return [output] + [None] * len(self.state_names) if self.return_state else output
 
     def get_config(self) -> dict[str, Any]:
+        usual = {**NOT_OF_KERAS, "implementation": 1 if self.recurrent_dropout else 2}
         return {
             **super().get_config(),
             "activation": keras.activations.serialize(self.activation),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
-            "implementation": self.implementation,
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
             "go_backwards": self.go_backwards,
@@ -293,7 +324,5 @@ class Recurrent(RecurrentWeights, ABC):
             "unroll": self.unroll,
             "zero_output_for_mask": self.zero_output_for_mask,
             "seed": self.seed,
-            "learn_initial_state": self.learn_initial_state,
-            "weight_drop": self.weight_drop,
-            "jit_compile": self.jit_compile,
+            **{k: getattr(self, k) for k, default in usual.items() if getattr(self, k) != default},
         }

@@ -48,5 +48,7 @@ class SimpleRNN(Recurrent):
         TensorShape([2, 4])
     """
 
-    def cell(self) -> Cell:
+    seed_is_drawn_first = True
+
+    def equations(self) -> Cell:
         return with_activations(step, step_gradient, self.activation)

@@ -94,5 +94,5 @@ def test_an_unknown_argument_is_refused(name):
 
 
 def test_a_layer_without_equations_cannot_be_made():
-    with pytest.raises(TypeError, match="cell"):
+    with pytest.raises(TypeError, match="equations"):
         layers.Recurrent(4)

@@ -11,7 +11,7 @@ Axes in this file: time first, then batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from keras import ops
@@ -29,41 +29,6 @@ class Run(NamedTuple):
     states: State  # s_t after the mask
     saved: State
     hidden: Tensor | None  # h_t before the projection, where there is one
-
-
-def differentiable(
-    cell: Cell, weights: Weights, input_terms: Tensor, state: State, mask: Tensor | None
-) -> tuple[Tensor, State]:
-    """`forward` with `backward` as its gradient, in `keras.ops` alone."""
-    optional = (weights.bias, weights.projection)
-    present = [w for w in optional if w is not None]
-
-    @ops.custom_gradient
-    def run(
-        input_terms: Tensor, kernel: Tensor, *rest: Tensor
-    ) -> tuple[State, Callable[..., State]]:
-        used = _rebuilt(weights, kernel, rest[: len(present)])
-        initial = tuple(rest[len(present) :])
-        final, kept = forward(cell, used, input_terms, initial, mask)
-
-        def gradient(upstream: State) -> State:
-            d_terms, d_state, d_weights = backward(
-                cell, used, initial, mask, kept, upstream[0], tuple(upstream[1:])
-            )
-            extra = (d for d in (d_weights.bias, d_weights.projection) if d is not None)
-            return (d_terms, d_weights.kernel, *extra, *d_state)
-
-        return (kept.states[0], *final), gradient
-
-    outputs, *final = run(input_terms, weights.kernel, *present, *state)
-    return outputs, tuple(final)
-
-
-def _rebuilt(template: Weights, kernel: Tensor, present: Sequence[Tensor]) -> Weights:
-    """Weights with the template's None entries, from a flat list of the others."""
-    rest = list(present)
-    bias = None if template.bias is None else rest.pop(0)
-    return Weights(kernel, bias, None if template.projection is None else rest.pop(0))
 
 
 def forward(

@@ -4,7 +4,7 @@ Which loop, and who differentiates it:
     nobody, or a cell without a derivative      `loop.plain`: stock operations, which export
     a `tf.GradientTape`                         `xla.differentiable`: compiled, side by side, where
                                                 the time axis is static, the product with the loop
-    JAX                                         `gradient.differentiable`
+    JAX                                         `jax_rule.differentiable`
     PyTorch                                     `loop.plain` by its own means
 """
 
@@ -16,7 +16,6 @@ import keras
 from keras import ops
 
 from zoo.backend import gradient_is_recorded
-from zoo.layers.recurrence import gradient
 from zoo.layers.recurrence.cell import (
     Cell,
     InputKernel,
@@ -30,6 +29,8 @@ from zoo.types import State, Tensor
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":  # the others do not wait for its import
     from zoo.layers.recurrence import xla
+elif BACKEND == "jax":
+    from zoo.layers.recurrence import jax_rule
 
 
 def whole_sequence(
@@ -86,7 +87,7 @@ def recurrence(
             cell, weights, inputs, state, mask, unroll, compiled, input_kernel
         )
     if by_hand and BACKEND == "jax":
-        return gradient.differentiable(cell, weights, inputs, state, mask)
+        return jax_rule.differentiable(cell, weights, inputs, state, mask)
     return plain(cell, weights, inputs, state, mask, unroll)
 
 

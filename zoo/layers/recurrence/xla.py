@@ -12,16 +12,19 @@ Axes in this file: time first, then batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import tensorflow as tf
 
+from zoo.backend import not_recorded
 from zoo.layers.recurrence import gradient
 from zoo.layers.recurrence.cell import Cell, InputKernel, Weights, product
 from zoo.layers.recurrence.gradient import Run
+from zoo.layers.recurrence.higher_order import differentiated_as
 from zoo.processors import usable_cores
-from zoo.types import State, Tensor
+from zoo.types import Nest, State, Tensor
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Factors: TypeAlias = tuple[
@@ -76,7 +79,7 @@ def differentiable(
     def run(inputs: Tensor, *rest: Tensor) -> tuple[State, Callable[..., State]]:
         used = _filled(template, rest[: len(present)])
         parts = cut(Rows(inputs, rest[len(present) :], mask), sizes)
-        finals, kept = zip(*(loops.forward(part, used) for part in parts), strict=True)
+        finals, kept = zip(*(loops.run(part, used) for part in parts), strict=True)
         outputs = [one.states[0] for one in kept]
         result = joined([Rows(*one) for one in zip(outputs, finals, strict=True)])
 
@@ -101,7 +104,7 @@ def _gradients(
     """The gradient for the rows of all parts and for the weights that there are."""
     transposed = transposed_once(used)
     every = zip(parts, kept, upstream, strict=True)
-    back = [loops.backward(*one, used, transposed) for one in every]
+    back = [loops.run_back(*one, used, transposed) for one in every]
     d_terms, d_state, d_weights = zip(*back, strict=True)
     d_inputs = [loops.input_gradient(d, transposed) for d in d_terms]
     d_rows = joined([Rows(*one) for one in zip(d_inputs, d_state, strict=True)])
@@ -112,11 +115,33 @@ class Loops:
     """The pieces of a call on some rows, each compiled or not."""
 
     def __init__(self, cell: Cell, unroll: bool, compiled: bool) -> None:
-        self.cell, self.unroll = cell, unroll
+        self.cell, self.unroll, self.compiled = cell, unroll, compiled
         wrap = tf.function(jit_compile=True, autograph=False) if compiled else _identity
         self.forward = wrap(self._forward)
         self.backward = wrap(self._backward)
         self.input_gradient = wrap(self._input_gradient)
+
+    def run(self, rows: Rows, used: Parameters) -> tuple[State, Run]:
+        """`forward`; no tape sees the compiled one, which is differentiated by `run_back`."""
+        with not_recorded() if self.compiled else nullcontext():
+            return self.forward(rows, used)
+
+    def run_back(
+        self, rows: Rows, run: Run, upstream: Rows, used: Parameters, transposed: Parameters
+    ) -> tuple[Tensor, State, list[Tensor | Factors]]:
+        """`backward` from what `forward` left; a gradient of it starts anew from the rows."""
+
+        def compiled(_: Rows, upstream: Rows, __: Parameters) -> Nest:
+            with not_recorded():
+                return self.backward(rows, run, upstream, used, transposed)
+
+        def plain(rows: Rows, upstream: Rows, used: Parameters) -> Nest:
+            _, run = self._forward(rows, used)
+            return self._backward(rows, run, upstream, used, transposed_once(used))
+
+        if not self.compiled:
+            return self.backward(rows, run, upstream, used, transposed)
+        return differentiated_as(plain, compiled)(rows, upstream, used)
 
     def _forward(self, rows: Rows, used: Parameters) -> tuple[State, Run]:
         steps, bias = rows.sequence, None

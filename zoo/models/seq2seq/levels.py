@@ -124,14 +124,14 @@ class Level(keras.layers.Layer):
     def advance(self, training: bool = False) -> Callable[[Tensor, Sequence[Tensor]], list[Tensor]]:
         """(p_t, s_{t-1}) -> s_t with the weights prepared once, for a loop."""
         recurrent = self.recurrent
-        step = make_advance(recurrent.cell(), recurrent.loop_weights(training))
+        step = make_advance(recurrent.equations(), recurrent.loop_weights(training))
         return lambda p, state: list(step(p, tuple(state))[0])
 
     def run(self, input_terms: Tensor, state: Sequence[Tensor], training: bool) -> Tensor:
         """h_t of all steps: [batch, time, gates * units] -> [batch, time, outputs]."""
         recurrent = self.recurrent
         outputs, _ = recurrence(
-            recurrent.cell(),
+            recurrent.equations(),
             recurrent.loop_weights(training),
             ops.transpose(input_terms, (1, 0, 2)),
             tuple(state),
