@@ -1,5 +1,16 @@
 """Recurrent layers: drop-ins for `keras.layers` with the notes' equations and faster training.
 
+Weights go both ways between a model of `keras.layers` and the same model of these layers, by
+`save_weights` and `load_weights`, which reads `.weights.h5` and `.keras`. A whole `.keras` file:
+
+    def ours(layer):
+        made = getattr(zoo.layers, type(layer).__name__, type(layer))
+        return made.from_config(layer.get_config())
+
+    model = keras.models.load_model("stock.keras")
+    model = keras.models.clone_model(model, clone_function=ours)
+    model.load_weights("stock.keras")
+
 Here too is the list of cells, from which models, tests and benchmarks pick one by name; see
 docs/adding-a-cell.md.
 """

@@ -7,17 +7,30 @@ they go both ways. Files of earlier versions, with all of them at `LAYER/vars`, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import keras
 
 from zoo.errors import ZooError
 from zoo.types import Tensor
 
-if TYPE_CHECKING:
-    from zoo.layers.recurrent import Recurrent
-
 Store = MutableMapping[str, Any]
+
+
+class Owner(Protocol):
+    """What a layer tells its view."""
+
+    variables_are_read: bool
+    name: str
+
+    @property
+    def state_size(self) -> list[int]: ...
+
+    def step(self, inputs: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]: ...
+
+    def cell_variables(self) -> list[keras.Variable]: ...
+
+    def get_config(self) -> dict[str, Any]: ...
 
 
 class CellView(keras.Operation):
@@ -26,10 +39,10 @@ class CellView(keras.Operation):
     Called, it is one step of the layer: `(inputs, states) -> (output, states)`.
     """
 
-    _layer: Callable[[], Recurrent]  # behind a function, where Keras's saving does not look
+    _layer: Callable[[], Owner]  # behind a function, where Keras's saving does not look
 
     @classmethod
-    def of(cls, layer: Recurrent) -> CellView:
+    def of(cls, layer: Owner) -> CellView:
         view = cls(name=f"{layer.name}_cell")
         view._layer = lambda: layer
         return view

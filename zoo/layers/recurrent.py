@@ -119,6 +119,7 @@ class Recurrent(RecurrentWeights, ABC):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self._carried: CarriedState | None = None
         self.initial_states: list[keras.Variable] = []
+        self.variables_are_read = False
         self.cell = CellView.of(self)
 
     @abstractmethod

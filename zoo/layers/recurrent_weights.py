@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
@@ -44,7 +44,7 @@ class RecurrentWeights(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(units, Integral) or units < 1:
+        if not isinstance(units, int | np.integer) or units < 1:
             raise ZooError(f"units must be an integer of at least 1, got {units!r}")
         self.units = int(units)
         self.use_bias = use_bias
