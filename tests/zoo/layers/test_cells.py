@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 import subprocess
@@ -177,7 +178,11 @@ def test_model_with_every_layer_survives_saving(tmp_path):
     np.testing.assert_array_equal(model(value).numpy(), loaded(value).numpy())
 
 
-def test_jax_gives_the_same_numbers(tmp_path):
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_gives_the_same_numbers(backend, tmp_path):
+    """And keeps the layers' promises; see tests/helpers/layers_on_backend.py."""
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed: the layers are NOT tested on it here")
     x = helper.inputs("float32")
     made = [(case, case.make(return_state=False)) for case in helper.CASES]
     described = [(c.cell, helper.UNITS, c.arguments) for c, _ in made]
@@ -188,7 +193,7 @@ def test_jax_gives_the_same_numbers(tmp_path):
     files = [str(tmp_path / "in.npz"), str(tmp_path / "out.npz")]
     subprocess.run(
         [sys.executable, "-m", "tests.helpers.layers_on_backend", *files],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"},
         cwd=Path(__file__).parents[3],
         check=True,
         capture_output=True,
