@@ -148,6 +148,8 @@ def unbatchable(
     """Tensors of signatures that cannot share a run: which input or output it is, and why."""
     rows, found = GraphRows(graph), {}
     for key, signature in signatures.items():
+        if not signature.inputs:
+            continue
         for kind, infos in (("input", signature.inputs), ("output", signature.outputs)):
             for info in infos.values():
                 why = _why(rows, signature, info, kind)
