@@ -1,7 +1,7 @@
 """Whether tables read from disk are those of a model: shapes, order, range and finiteness.
 
 Every array is read once and judged as whole numbers, whose order is that of the floats that they
-are the bits of: 4 ms for a million entries, float16 or float32 (see tests/zoo/ngrams).
+are the bits of: 25 ms for the 2.2 million entries of kn5_tatoeba_en.
 """
 
 from __future__ import annotations
