@@ -124,7 +124,7 @@ class ModelServer:
         """Make the parts; nothing is loaded yet, and only the REST port is bound."""
         from serving import engine
         from serving.config import files as config
-        from serving.lifecycle import core, manager, source
+        from serving.lifecycle import core, manager, remote, source
         from serving.lifecycle import warmup as warm
         from serving.models import loader
         from serving.monitoring import metrics, request_log
@@ -134,6 +134,7 @@ class ModelServer:
         self.metrics = metrics.Metrics()
 
         def load(name: str, version: int, path: str) -> Servable:
+            path = remote.local_copy(path)
             servable = loader.load(name, version, path, options)
             if flags.enable_model_warmup:
                 iterations = flags.num_request_iterations_for_warmup
@@ -183,13 +184,21 @@ class ModelServer:
         log = logging.getLogger("serving.server")
         for name in self.flags.without_effect():
             log.warning("--%s has no meaning here and is ignored", name)
-        self.core.start(self._config(), self.flags.partial_start)
+        self.core.start(self._config(), self.flags.partial_start, self._held_up)
         if self._grpc is not None:
             for address in self._grpc.start():
                 log.info("Running gRPC ModelServer at %s ...", address)
         if self._rest is not None:
             log.info("Exporting HTTP/REST API at:%s ...", self._rest.start())
             log.info("Entering the event loop ...")
+
+    def _held_up(self) -> None:
+        """Let the readiness path say what the start waits for."""
+        if self._rest is not None:
+            logging.getLogger("serving.server").warning(
+                "a model has nothing to load yet; http://%s/v1/health/ready says why",
+                self._rest.listen(),
+            )
 
     def _config(self) -> ModelServerConfig:
         from serving import defaults

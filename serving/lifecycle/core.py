@@ -51,8 +51,18 @@ class ServerCore:
 
     # Start ------------------------------------------------------------------------------------
 
-    def start(self, config: ModelServerConfig, partial: bool) -> None:
+    def start(
+        self,
+        config: ModelServerConfig,
+        partial: bool,
+        on_held_up: Callable[[], None] = lambda: None,
+    ) -> None:
         """Serve the first configuration; returns when its models are available.
+
+        Args:
+            config: a ModelServerConfig.
+            partial: return when nothing is loading any more.
+            on_held_up: called once if a model has nothing to load, before waiting for it.
 
         Raises:
             ServingError: the configuration is wrong, or a model did not load and `partial` is
@@ -60,6 +70,8 @@ class ServerCore:
         """
         self._apply(config)
         self.source.start()
+        if not partial and self.complaints():
+            on_held_up()
         self._wait_for_start(partial)
         if self._flags.model_config_file and self._flags.model_config_file_poll_wait_seconds > 0:
             threading.Thread(target=self._poll_config, daemon=True, name="config-poll").start()
@@ -79,7 +91,7 @@ class ServerCore:
                 if not waiting or (partial and not self._loading(waiting)):
                     return
                 if time.monotonic() > reminder:
-                    log.warning("still waiting for models: %s", ", ".join(sorted(waiting)))
+                    log.warning("still waiting for models: %s", self._waiting_for(waiting))
                     reminder += REMINDER_SECONDS
                 self.manager.changed.wait(0.5)
 
@@ -92,6 +104,20 @@ class ServerCore:
             if wanted and all(entry.state is State.END for entry in wanted):
                 failed[name] = wanted
         return waiting - failed.keys(), failed
+
+    def _waiting_for(self, names: Iterable[str]) -> str:
+        reasons = self.complaints()
+        return ", ".join(n + (f" ({reasons[n]})" if n in reasons else "") for n in sorted(names))
+
+    def complaints(self) -> dict[str, str]:
+        """Why each model that is not available is not, as far as it is known."""
+        found: dict[str, str] = {}
+        for name in self.model_names():
+            if not self.manager.available(name):
+                errors = [str(e.error) for e in self.manager.wanted(name) if e.error is not None]
+                reason = self.source.complaint(name) or "; ".join(errors)
+                found |= {name: reason} if reason else {}
+        return found
 
     def _loading(self, names: Iterable[str]) -> bool:
         states = {entry.state for name in names for entry in self.manager.wanted(name)}

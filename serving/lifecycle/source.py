@@ -14,6 +14,7 @@ from tensorflow_serving.config.file_system_storage_path_source_pb2 import (
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.config.files import URI
+from serving.lifecycle import remote
 from serving.lifecycle.manager import Manager
 from serving.lifecycle.version import Stamp
 
@@ -156,18 +157,8 @@ def list_versions(base_path: str) -> Versions:
 
 
 def _list_remote(base_path: str) -> Versions:
-    import tensorflow as tf
-
-    try:
-        children = tf.io.gfile.listdir(base_path)
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from None
-    versions: Versions = {}
-    for child in children:
-        number = parse_version(child.rstrip("/"))
-        if number is not None:
-            versions[number] = (f"{base_path.rstrip('/')}/{child.rstrip('/')}", None)
-    return versions
+    numbered = {parse_version(name): path for name, path in remote.children(base_path).items()}
+    return {number: (path, None) for number, path in numbered.items() if number is not None}
 
 
 def parse_version(name: str) -> int | None:

@@ -36,6 +36,7 @@ CORS = (
 # How long past the request's own timeout the connection waits for its thread.
 TIMEOUT_MARGIN = 1.0
 TIMED_OUT = "Timed out waiting for the model"
+STARTING = "The server waits for its models; /v1/health/ready says what for"
 BATCHING_THREADS = 64
 
 # An ASGI connection's facts and events, as uvicorn gives them.
@@ -61,6 +62,7 @@ class RestApp:
         self._pool = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="rest")
         self._scheduler = BatchScheduler(self._pool) if flags.enable_batching else None
         self.ready = False
+        self.starting = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -91,6 +93,8 @@ class RestApp:
             return NOT_FOUND_PAGE
         if method == "OPTIONS":
             return _preflight(scope)
+        if method == "POST" and self.starting:
+            return error_answer(ServingError(Code.UNAVAILABLE, STARTING))
         if method == "POST":
             return await self._post(scope, receive, path, query)
         if method == "GET":
@@ -115,9 +119,9 @@ class RestApp:
 
     def _readiness(self) -> Answer:
         """Ready when every configured model has an available version."""
-        manager = self._engine.core.manager
-        missing = [name for name in self._engine.core.model_names() if not manager.available(name)]
-        return openapi.readiness(self.ready, missing)
+        core = self._engine.core
+        missing = [name for name in core.model_names() if not core.manager.available(name)]
+        return openapi.readiness(self.ready, missing, core.complaints() if missing else {})
 
     def _metrics(self, path: str, query: str) -> Answer:
         if query:

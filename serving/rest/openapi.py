@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,14 @@ INTEGERS = {
 PAGE = Path(__file__).with_name("openapi.html").read_bytes()
 
 
-def readiness(serving: bool, missing: list[str]) -> Answer:
+def readiness(serving: bool, missing: list[str], reasons: Mapping[str, str]) -> Answer:
     """The answer of /v1/health/ready: 200 or 503, with the models that are not available."""
     ready = serving and not missing
-    content = {"status": "ready" if ready else "not ready", "unavailable_models": missing}
+    content = {
+        "status": "ready" if ready else "not ready",
+        "unavailable_models": missing,
+        "reasons": dict(reasons),
+    }
     return Answer(200 if ready else 503, (json.dumps(content) + "\n").encode())
 
 

@@ -33,21 +33,27 @@ class RestServer:
     def _run(self) -> None:
         self._server.run(sockets=self._sockets)
 
-    def start(self) -> str:
-        """Listen; returns the address once connections are accepted."""
-        self.app.ready = True
-        self._thread.start()
+    def listen(self) -> str:
+        """Accept connections; returns the addresses. Only health and status are answered."""
+        if not self._thread.is_alive():
+            self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.01)
         names = [bound.getsockname() for bound in self._sockets]
         return ", ".join(host_and_port(*name[:2]) for name in names)
+
+    def start(self) -> str:
+        """Answer every request from now on; returns the addresses."""
+        self.app.ready, self.app.starting = True, False
+        return self.listen()
 
     def stop(self, grace: float) -> None:
         """Answer what is running, for at most `grace` seconds, and take nothing new."""
         self.app.ready = False
         self._server.config.timeout_graceful_shutdown = max(1, int(grace))
         self._server.should_exit = True
-        self._thread.join(grace + 1)
+        if self._thread.is_alive():
+            self._thread.join(grace + 1)
         self.app.close()
 
 
