@@ -82,8 +82,9 @@ def next_verb(options: argparse.Namespace) -> Rows:
 
 def fill_verb(options: argparse.Namespace) -> Rows:
     model, texts = load_model(options.preset, "fill"), texts_of(options)
-    for text, words in zip(texts, model.fill(texts, k=options.k), strict=True):
-        yield {"text": text, "words": word_list(words)}
+    answers = iter(model.fill([text for text in texts if text.strip()], k=options.k))
+    for text in texts:  # a blank line keeps its place, so that each line has its answer
+        yield {"text": text, "words": word_list(next(answers) if text.strip() else [])}
 
 
 def word_list(words: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:

@@ -63,6 +63,17 @@ def test_files_that_are_no_text_are_refused_by_every_verb(
         assert message in refused(capsys, *train)
 
 
+def test_a_blank_line_has_an_answer_without_words(presets, tmp_path, capsys):
+    (tmp_path / "text").write_bytes(b"\xef\xbb\xbfa ___\r\n\r\nthe ___\n")
+    for flags in ([], ["--json"]):
+        arguments = ["fill", "--file", tmp_path / "text", "--preset", presets / "cloze", *flags]
+        assert main(list(map(str, arguments))) == 0
+        out = capsys.readouterr().out
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["text"] for row in rows] == ["a ___", "", "the ___"]
+    assert [bool(row["words"]) for row in rows] == [True, False, True]
+
+
 def test_corpora_without_text_are_refused(presets, tmp_path, capsys):
     for name, content in (("empty", b""), ("mark", b"\xef\xbb\xbf"), ("blank", b"\n\r\n")):
         data = tmp_path / name
