@@ -49,6 +49,7 @@ def address(models, folder, log_file):
         f"--request_log={log_file}",
         f"--grpc_socket_path={folder}/grpc.sock",
         "--rest_api_enable_cors_support",
+        "--strict_json",
         "--enable_serialization_as_tensor_content",
         "--rest_api_timeout_in_ms=1000",
         "--rest_api_max_body_bytes=100000",
@@ -335,3 +336,15 @@ def test_a_file_in_the_place_of_the_socket_stays(tmp_path):
             place.publish()
     place.withdraw()
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_strict_json(address):
+    body = '{"signature_name": "float32", "instances": [NaN, -Infinity, 0.5]}'
+    reply = web.post(address.rest, "/v1/models/types:predict", body)
+    assert reply.json == {"predictions": [None, -3.40282347e38, 0.5]}
+    examples = {"signature_name": "regress_x_to_y", "examples": [{"x": 3e38}, {"x": 2.0}]}
+    reply = web.post(address.rest, "/v1/models/half_plus_two:regress", examples)
+    assert reply.json == {"results": [1.5e38, 3.0]}
+    infinite = '{"signature_name": "regress_x_to_y", "examples": [{"x": -Infinity}]}'
+    reply = web.post(address.rest, "/v1/models/half_plus_two:regress", infinite)
+    assert reply.json == {"results": [-3.40282347e38]}
