@@ -62,6 +62,9 @@ class Flags:
     max_num_load_retries: int = flag(5, "times a failed load is tried again")
     load_retry_interval_micros: int = flag(60_000_000, "pause between such tries")
     file_system_poll_wait_seconds: int = flag(1, "look for new versions this often; 0: once")
+    polls_before_unload: int = flag(
+        3, "keep a model's last versions until they were gone for so many polls (ours)"
+    )
     flush_filesystem_caches: bool = inert(True, "drop file caches after loading")
     tensorflow_session_parallelism: int = flag(0, "threads of a session, inter and intra")
     tensorflow_intra_op_parallelism: int = flag(

@@ -149,7 +149,9 @@ class ModelServer:
             flags.max_num_load_retries, flags.load_retry_interval_micros / MICRO
         )
         self.manager = manager.Manager(load, retry, flags.num_load_threads or CPUS)
-        watcher = source.Source(self.manager, flags.file_system_poll_wait_seconds)
+        watcher = source.Source(
+            self.manager, flags.file_system_poll_wait_seconds, flags.polls_before_unload
+        )
         self._log = request_log.RequestLog(flags.request_log)
         self.core = core.ServerCore(self.manager, watcher, flags, self._log.configure)
         self.engine = engine.Engine(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.config.files import check_models, model_server_config
+from serving.config.files import URI, check_models, model_server_config
 from serving.errors import ServingError, deadline_exceeded, failed_precondition
 from serving.lifecycle.manager import Manager, unavailable
-from serving.lifecycle.source import Source, watched_models
+from serving.lifecycle.source import Source, watched, watched_models
 from serving.lifecycle.version import ModelVersion, State
 from serving.options import Flags
 
@@ -68,11 +68,15 @@ class ServerCore:
             ServingError: the configuration is wrong, or a model did not load and `partial` is
                 off.
         """
-        self._apply(config)
+        new = self._apply(config)
         self.source.start()
+        self._check_labels([name for name in new if not self._may_appear(name)], partial)
         if not partial and self.complaints():
             on_held_up()
         self._wait_for_start(partial)
+        self._wait_until_settled(new, labelled=True)
+        if not self._stop.is_set():
+            self._check_labels(new, partial)
         if self._flags.model_config_file and self._flags.model_config_file_poll_wait_seconds > 0:
             threading.Thread(target=self._poll_config, daemon=True, name="config-poll").start()
 
@@ -126,7 +130,7 @@ class ServerCore:
     # Reload -----------------------------------------------------------------------------------
 
     def reload(self, config: ModelServerConfig, deadline: float | None = None) -> None:
-        """Move to a new configuration; returns when models that were not there are available.
+        """Move to a new configuration; returns when every model serves what it says.
 
         Args:
             config: a ModelServerConfig.
@@ -142,13 +146,39 @@ class ServerCore:
         if not self._reloading.acquire(timeout=left):
             raise deadline_exceeded("another configuration is still being loaded")
         try:
-            old = set(self.model_names())
-            self._apply(config)
-            self._wait_for_new([n for n in self.model_names() if n not in old], deadline)
+            old = self._config
+            new = self._apply(config)
+            changed = self._to_wait_for(old)
+            self._wait_until_settled(changed, deadline)
+            failed = {name: self._lacking(name) for name in changed if not self._reached(name)}
+            if failed:
+                raise self._did_not_load(failed)
+            self._check_labels(new)
         finally:
             self._reloading.release()
 
-    def _apply(self, config: ModelServerConfig) -> None:
+    def _to_wait_for(self, old: ModelServerConfig | None) -> list[str]:
+        """Models that the present configuration says other things of, or that are not there."""
+        before = {m.name: m for m in old.model_config_list.config} if old is not None else {}
+        now = self._config.model_config_list.config if self._config is not None else []
+        return [
+            model.name
+            for model in now
+            if not self.manager.available(model.name)
+            or model.name not in before
+            or watched(model) != watched(before[model.name])
+        ]
+
+    def _reached(self, name: str) -> bool:
+        """Whether a model serves what is configured."""
+        states = [entry.state for entry in self.manager.wanted(name)]
+        return State.AVAILABLE in states and self.source.complaint(name) is None
+
+    def _lacking(self, name: str) -> list[ModelVersion]:
+        return [e for e in self.manager.wanted(name) if e.state is not State.AVAILABLE]
+
+    def _apply(self, config: ModelServerConfig) -> list[str]:
+        """Make a configuration the present one; returns the models that are new in it."""
         if config.WhichOneof("config") == "custom_model_config":
             raise failed_precondition(
                 "Cannot transition to requested config. It is only legal to transition from one "
@@ -156,7 +186,8 @@ class ServerCore:
             )
         old = self._config.model_config_list if self._config is not None else None
         check_models(config.model_config_list, old)
-        labels = self._checked_labels(config)
+        known = set(self.model_names())
+        labels = self._allowed_labels(config, known)
         self._on_config(config)
         self._config = config
         self.manager.set_labels(labels)
@@ -164,59 +195,100 @@ class ServerCore:
         for model in config.model_config_list.config:
             log.info(" (Re-)adding model: %s", model.name)
         self.source.update(watched_models(config))
+        return [name for name in self.model_names() if name not in known]
 
-    def _checked_labels(self, config: ModelServerConfig) -> dict[str, dict[str, int]]:
-        """Labels may only move to versions that are available; new ones too, unless allowed."""
+    def _allowed_labels(
+        self, config: ModelServerConfig, known: Container[str]
+    ) -> dict[str, dict[str, int]]:
+        """Labels of known models may only move to versions that are available.
+
+        Those of new models are looked at once these are loaded; a flag allows new labels of
+        versions that are not there yet.
+        """
         labels: dict[str, dict[str, int]] = {}
         for model in config.model_config_list.config:
             available = self.manager.available(model.name)
             old = self.manager.labels(model.name)
             for label, version in model.version_labels.items():
-                may_be_absent = (
+                may_be_absent = model.name not in known or (
                     self._flags.allow_version_labels_for_unavailable_models
                     and old.get(label, version) == version
                 )
                 if version not in available and not may_be_absent:
-                    raise failed_precondition(
-                        f"Request to assign label to {{name: {model.name} version: {version}}}, "
-                        "which is not currently available for inference"
-                    )
+                    raise label_refused(model.name, version)
                 labels.setdefault(model.name, {})[label] = version
         return labels
 
-    def _wait_for_new(self, names: list[str], deadline: float | None) -> None:
+    def _may_appear(self, name: str) -> bool:
+        """Whether a model's versions are in a store that may answer later."""
+        watched = self.source.watched(name)
+        remote = watched is not None and URI.match(watched.base_path) is not None
+        return remote and not self.manager.wanted(name)
+
+    def _check_labels(self, names: Iterable[str], partial: bool = False) -> None:
+        """Refuse labels of new models whose version is neither available nor being loaded."""
+        if self._flags.allow_version_labels_for_unavailable_models:
+            return
+        for name in names:
+            there = {e.version for e in self.manager.wanted(name) if e.state is not State.END}
+            labels = self.manager.labels(name)
+            absent = [version for version in labels.values() if version not in there]
+            if absent and partial:
+                log.warning(label_refused(name, absent[0], self.source.complaint(name)).message)
+            elif absent:
+                self.manager.set_labels_of(name, {})
+                raise label_refused(name, absent[0], self.source.complaint(name))
+
+    def _wait_until_settled(
+        self, names: Iterable[str], deadline: float | None = None, labelled: bool = False
+    ) -> None:
+        """Wait until no version of these models is loading any more; or none that has a label."""
         with self.manager.changed:
-            while True:
-                waiting, failed = self._progress(names)
-                idle: dict[str, list[ModelVersion]] = {
-                    name: [] for name in waiting if not self.manager.wanted(name)
-                }
-                if not waiting - idle.keys():
-                    if failed or idle:
-                        raise self._did_not_load({**failed, **idle})
+            while not self._stop.is_set():
+                loading = [
+                    entry.name
+                    for name in names
+                    for entry in self.manager.wanted(name)
+                    if entry.state in (State.START, State.LOADING)
+                    and (not labelled or entry.version in self.manager.labels(name).values())
+                ]
+                if not loading:
                     return
-                left = 1.0 if deadline is None else deadline - time.monotonic()
+                left = 0.5 if deadline is None else deadline - time.monotonic()
                 if left <= 0:
                     raise deadline_exceeded(
-                        f"still loading when the deadline passed: {', '.join(sorted(waiting))}"
+                        f"still loading when the deadline passed: {', '.join(sorted(set(loading)))}"
                     )
-                self.manager.changed.wait(min(left, 1.0))
+                self.manager.changed.wait(min(left, 0.5))
 
     def _did_not_load(self, failed: dict[str, list[ModelVersion]]) -> ServingError:
         error = unavailable(failed)
-        notes = [self.source.complaint(name) for name, entries in failed.items() if not entries]
+        notes = [self.source.complaint(name) for name in failed]
         return ServingError(error.code, " ".join([error.message, *filter(None, notes)]))
 
     def _poll_config(self) -> None:
         """Apply the config file again whenever it changed; a bad one is logged and left."""
         seconds = self._flags.model_config_file_poll_wait_seconds
-        previous = self._config
+        previous, complaint = self._config, ""
         while not self._stop.wait(seconds):
             try:
                 config = model_server_config(self._flags)
                 if config != previous:
                     previous = config
                     self.reload(config)
+                    complaint = ""
             except ServingError as error:
                 previous = None
-                log.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error)
+                if str(error) != complaint:
+                    log.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error)
+                complaint = str(error)
+
+
+def label_refused(name: str, version: int, reason: str | None = None) -> ServingError:
+    """FAILED_PRECONDITION for a label of a version that is not there."""
+    return failed_precondition(
+        f"Request to assign label to {{name: {name} version: {version}}}, which is not currently "
+        "available for inference; load the version first, or allow new labels of absent versions "
+        "by --allow_version_labels_for_unavailable_models"
+        + (f". {reason}" if reason is not None else "")
+    )

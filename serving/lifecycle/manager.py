@@ -86,7 +86,10 @@ class Manager:
     @staticmethod
     def _labelled(model: Model | None, label: str) -> int:
         if model is None or label not in model.labels:
-            raise invalid_argument(f"Unrecognized servable version label: {label}")
+            known = (
+                f" (it has: {', '.join(sorted(model.labels))})" if model and model.labels else ""
+            )
+            raise invalid_argument(f"Unrecognized servable version label: {label}{known}")
         return model.labels[label]
 
     # Status -----------------------------------------------------------------------------------
@@ -119,6 +122,11 @@ class Manager:
             self._labels = {name: dict(of_model) for name, of_model in labels.items()}
             for name in self._labels.keys() | self._table.keys():
                 self._publish(name)
+
+    def set_labels_of(self, name: str, labels: Mapping[str, int]) -> None:
+        """Replace one model's labels."""
+        with self.changed:
+            self.set_labels({**self._labels, name: labels})
 
     def labels(self, name: str) -> Mapping[str, int]:
         """A model's labels."""

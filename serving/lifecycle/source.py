@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tensorflow_serving.config.file_system_storage_path_source_pb2 import (
     FileSystemStoragePathSourceConfig,
 )
-from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from serving.config.files import URI
 from serving.lifecycle import remote
@@ -34,18 +34,22 @@ class Watched:
 
 def watched_models(config: ModelServerConfig) -> dict[str, Watched]:
     """The models of a ModelServerConfig."""
-    return {
-        model.name: Watched(model.name, model.base_path, model.model_version_policy)
-        for model in config.model_config_list.config
-    }
+    return {model.name: watched(model) for model in config.model_config_list.config}
+
+
+def watched(model: ModelConfig) -> Watched:
+    """What a ModelConfig says about a model's versions."""
+    return Watched(model.name, model.base_path, model.model_version_policy)
 
 
 class Source:
     """Polls base paths and tells the manager which versions should be served."""
 
-    def __init__(self, manager: Manager, poll_seconds: int) -> None:
+    def __init__(self, manager: Manager, poll_seconds: int, polls_before_unload: int) -> None:
         self._manager = manager
         self._poll_seconds = poll_seconds
+        self._polls_before_unload = polls_before_unload
+        self._empty_polls: dict[str, int] = {}
         self._models: dict[str, Watched] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -82,8 +86,20 @@ class Source:
         with self._lock:
             for model in self._models.values():
                 versions = self._wanted_versions(model)
-                if versions is not None:
+                if versions is not None and not self._may_come_back(model.name, versions):
                     self._manager.aspire(model.name, versions)
+
+    def _may_come_back(self, name: str, versions: Versions) -> bool:
+        """Whether a model's last versions stay though they are gone, as in a remount."""
+        if versions or not self._manager.wanted(name):
+            self._empty_polls.pop(name, None)
+            return False
+        self._empty_polls[name] = self._empty_polls.get(name, 0) + 1
+        return self._empty_polls[name] < self._polls_before_unload
+
+    def watched(self, name: str) -> Watched | None:
+        """What is looked after under a name."""
+        return self._models.get(name)
 
     def complaint(self, name: str) -> str | None:
         """Why a model has nothing to load, from the latest poll."""
