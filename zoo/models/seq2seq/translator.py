@@ -152,7 +152,7 @@ class Translator(PresetModel):
 
     def score_ids(self, texts: Sequence[str], targets: Sequence[Sequence[int]]) -> np.ndarray:
         """log P of target ids (without `<bos>` and `<eos>`) given source texts; [pairs]."""
-        sources = [self.source_row(text) for text in texts]
+        sources = self._checked_rows(texts)
         totals = np.zeros(len(sources))
         for rows in token_batches([len(s) + len(t) for s, t in zip(sources, targets, strict=True)]):
             inputs, lengths = pad([[BOS, *targets[i]] for i in rows])
@@ -167,7 +167,7 @@ class Translator(PresetModel):
         self, texts: Sequence[str], beam: int, n_best: int, length_alpha: float
     ) -> list[list[Hypothesis]]:
         """The search's `n_best` hypotheses for each text, as ids."""
-        sources = [self.source_row(text) for text in texts]
+        sources = self._checked_rows(texts)
         found: list[list[Hypothesis]] = [[] for _ in texts]
         order = sorted(range(len(texts)), key=lambda i: len(sources[i]))
         for start in range(0, len(order), BATCH):
@@ -240,21 +240,28 @@ class Translator(PresetModel):
 
     def source_tokens(self, text: str) -> list[str]:
         """A source's tokens in the order in which the encoder reads them, cut to the limit."""
-        return self._in_order(self.source_tokenizer.tokenize(text), text)
+        return self._in_order(self.source_tokenizer.tokenize(text))
 
     def source_row(self, text: str) -> list[int]:
         """A source's ids in the order in which the encoder reads them, `<eos>` last."""
-        return [*self._in_order(self.source_tokenizer.encode(text), text), EOS]
+        return [*self._in_order(self.source_tokenizer.encode(text)), EOS]
 
     def source_rows(self, texts: Sequence[str]) -> np.ndarray:
         """Sources as `encode` takes them: [batch, source] int32, right-padded."""
-        return pad([self.source_row(text) for text in texts])[0]
+        return pad(self._checked_rows(texts))[0]
 
-    def _in_order(self, tokens: list[Any], text: str) -> list[Any]:
-        limit = self.settings.max_source_length
-        if len(tokens) > limit:
-            logger.warning("%.40r...: only the first %d of %d tokens", text, limit, len(tokens))
-        tokens = tokens[:limit]
+    def _checked_rows(self, texts: Sequence[str]) -> list[list[int]]:
+        """Each text's `source_row`; the log says once which of them were cut."""
+        rows, limit = [], self.settings.max_source_length
+        for text in texts:
+            ids = self.source_tokenizer.encode(text)
+            if len(ids) > limit:
+                logger.warning("%.40r...: only the first %d of %d tokens", text, limit, len(ids))
+            rows.append([*self._in_order(ids), EOS])
+        return rows
+
+    def _in_order(self, tokens: list[Any]) -> list[Any]:
+        tokens = tokens[: self.settings.max_source_length]
         return tokens[::-1] if self.settings.reverse_source else tokens
 
     def readable(

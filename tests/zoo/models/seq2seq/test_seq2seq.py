@@ -204,7 +204,7 @@ def test_long_empty_and_odd_texts(model, caplog):
     texts = ["Katze " * 10_000, "", "   ", "qq ww ee", "\N{CAT FACE}", "die\nKatze\tist"]
     with caplog.at_level(logging.WARNING, logger="zoo"):
         answers = model.translate(texts, beam=2)
-    assert "only the first 100 of 10000 tokens" in caplog.text
+    assert caplog.text.count("only the first 100 of 10000 tokens") == 1
     assert len(answers) == len(texts)
     assert answers[1] == answers[2] == [("", 0.0)]
     alone = model.translate(["Katze " * 100], beam=2)[0]
