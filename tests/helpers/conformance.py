@@ -152,7 +152,7 @@ def jax_equality(architecture: Architecture, workshop: Workshop) -> str | None:
     """Keras's JAX backend gives the same loss and gradients."""
     if architecture.is_counted:
         return "NumPy tables, no Keras backend"
-    same_as_here(architecture, workshop.answers_on("jax"), 1e-5)
+    same_as_here(architecture, workshop.answers_on("jax"), 2e-5)  # float32, summed in other orders
     return None
 
 

@@ -24,9 +24,10 @@ from zoo.io import (
 )
 
 WRITES_FOR_EVER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from zoo.io import replaced_directory, replaced_file
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
 target = Path(sys.argv[2])
 with (replaced_file if sys.argv[1] == "file" else replaced_directory)(target) as temporary:
     (temporary if sys.argv[1] == "file" else temporary / "new.txt").write_text("half of it")
