@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 LONGEST_GRPC_MESSAGE = 1024
+MOST_NAMES = 30
 
 
 class Code(enum.IntEnum):
@@ -85,6 +87,20 @@ def failed_precondition(message: str) -> ServingError:
 def deadline_exceeded(message: str) -> ServingError:
     """DEADLINE_EXCEEDED with this message."""
     return ServingError(Code.DEADLINE_EXCEEDED, message)
+
+
+def with_names(message: str, names: Iterable[str]) -> str:
+    """A message about a name that a model does not have, and those that it has.
+
+    Example:
+        >>> with_names("No label: c", {"b", "a"})
+        'No label: c. The model has: a, b.'
+    """
+    known = sorted(names)
+    if not known:
+        return message
+    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return f"{message.rstrip('.')}. The model has: {', '.join(known[:MOST_NAMES])}{more}."
 
 
 def from_exception(error: BaseException) -> ServingError:

@@ -10,7 +10,7 @@ from tensorflow.core.framework import tensor_pb2
 
 from serving.codec import tensors, wire
 from serving.codec.tensors import Fetched
-from serving.errors import Code, ServingError, failed_precondition
+from serving.errors import Code, ServingError
 from serving.models import signatures
 from serving.models.servable import Servable
 from serving.models.signatures import Signature
@@ -28,13 +28,8 @@ def predict_signature(servable: Servable, key: str, check_method: bool) -> Signa
     Raises:
         ServingError: FAILED_PRECONDITION without such a signature.
     """
-    key = key or signatures.DEFAULT
-    signature = servable.signatures.get(key)
-    if signature is None:
-        known = ", ".join(sorted(servable.signatures))
-        raise failed_precondition(
-            f'Serving signature key "{key}" not found. The model has: {known}.'
-        )
+    missing = 'Serving signature key "{}" not found.'
+    signature = signatures.named(servable.signatures, key, Code.FAILED_PRECONDITION, missing)
     if check_method and signature.method not in METHODS:
         raise ServingError(
             Code.INTERNAL,

@@ -34,11 +34,8 @@ class Plan:
 
 def example_signature(servable: Servable, key: str) -> Signature:
     """The signature of a Classify or Regress request; INVALID_ARGUMENT without it."""
-    key = key or signatures.DEFAULT
-    signature = servable.signatures.get(key)
-    if signature is None:
-        raise invalid_argument(f"No signature was found with the name: {key}")
-    return signature
+    missing = "No signature was found with the name: {}"
+    return signatures.named(servable.signatures, key, Code.INVALID_ARGUMENT, missing)
 
 
 def plan(signature: Signature, method: str, check_method: bool) -> Plan:
@@ -257,13 +254,13 @@ def _multi_plans(
         if key in seen:
             raise invalid_argument(f"Duplicate evaluation of signature: {key}")
         seen.add(key)
-        if key not in servable.signatures:
-            raise invalid_argument(f"Requested signature not found in model graph: {key}")
+        missing = "Requested signature not found in model graph: {}"
+        signature = signatures.named(servable.signatures, key, Code.INVALID_ARGUMENT, missing)
         if task.method_name not in WORDS:
             raise ServingError(
                 Code.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}"
             )
-        plans.append(plan(servable.signatures[key], task.method_name, check))
+        plans.append(plan(signature, task.method_name, check))
     return plans
 
 

@@ -13,7 +13,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
+from serving.errors import (
+    Code,
+    ServingError,
+    from_exception,
+    invalid_argument,
+    not_found,
+    with_names,
+)
 from serving.lifecycle.version import ModelVersion, Stamp, State
 from serving.models.servable import Servable
 
@@ -86,10 +93,9 @@ class Manager:
     @staticmethod
     def _labelled(model: Model | None, label: str) -> int:
         if model is None or label not in model.labels:
-            known = (
-                f" (it has: {', '.join(sorted(model.labels))})" if model and model.labels else ""
-            )
-            raise invalid_argument(f"Unrecognized servable version label: {label}{known}")
+            known = model.labels if model is not None else ()
+            message = f"Unrecognized servable version label: {label}"
+            raise invalid_argument(with_names(message, known))
         return model.labels[label]
 
     # Status -----------------------------------------------------------------------------------

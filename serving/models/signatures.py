@@ -11,7 +11,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, struct_pb2
 
 from serving.codec import tensors
-from serving.errors import invalid_argument
+from serving.errors import Code, ServingError, invalid_argument, with_names
 
 DEFAULT = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
@@ -82,6 +82,25 @@ class Signature:
                 )
             arrays.append(array)
         return arrays
+
+
+def named(table: Mapping[str, Signature], key: str, code: Code, missing: str) -> Signature:
+    """The signature that a request names, `serving_default` where it names none.
+
+    Args:
+        table: a model's signatures.
+        key: the request's name.
+        code: what the request fails with when there is none.
+        missing: TensorFlow Serving's text for that, `{}` for the name.
+
+    Raises:
+        ServingError: that text, followed by the names that there are.
+    """
+    key = key or DEFAULT
+    signature = table.get(key)
+    if signature is None:
+        raise ServingError(code, with_names(missing.format(key), table))
+    return signature
 
 
 def from_definition(key: str, definition: meta_graph_pb2.SignatureDef) -> Signature:

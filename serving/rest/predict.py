@@ -9,7 +9,7 @@ from tensorflow_serving.apis import model_pb2
 from serving.batching.requests import Inputs, PendingPredict
 from serving.codec.tensors import Fetched
 from serving.engine import Call, Engine
-from serving.errors import invalid_argument
+from serving.errors import Code
 from serving.inference import predict as inference
 from serving.models import signatures
 from serving.models.servable import Servable
@@ -74,8 +74,5 @@ def predict(
 
 
 def _signature(servable: Servable, key: str) -> signatures.Signature:
-    key = key or signatures.DEFAULT
-    signature = servable.signatures.get(key)
-    if signature is None:
-        raise invalid_argument(f'Serving signature name: "{key}" not found in signature def')
-    return signature
+    missing = 'Serving signature name: "{}" not found in signature def'
+    return signatures.named(servable.signatures, key, Code.INVALID_ARGUMENT, missing)

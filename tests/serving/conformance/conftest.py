@@ -32,6 +32,8 @@ from tests.serving import web
 from tests.serving.running import running
 
 PATIENCE = 20.0
+# The signatures of the model half_plus_two.
+SIGNATURES = ("classify_labels", "classify_x_to_y", "regress_x_to_y", "serving_default")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +57,11 @@ class Target:
         self.channel = grpc.insecure_channel(self.address)
         self.predictions = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.management = model_service_pb2_grpc.ModelServiceStub(self.channel)
+
+    def missing(self, text: str, *names: str) -> str:
+        """What is said of a name that a model does not have; ours goes on with those it has."""
+        known = f"{text.rstrip('.')}. The model has: {', '.join(names)}."
+        return known if self.embedded else text
 
     def get(self, path: str) -> web.Reply:
         return web.get(self.rest, path)

@@ -6,6 +6,7 @@ import grpc
 import pytest
 from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2
 
+from tests.serving.conformance.conftest import SIGNATURES
 from tests.serving.models import VERSION
 
 MODELS = pytest.mark.parametrize("model", ["half_plus_two", "half_plus_two_tf2"])
@@ -77,7 +78,8 @@ def test_a_context_serves_examples_without_the_feature(target):
 
 def test_refused_classify_and_regress(target, refused):
     code, details = refused(target.predictions.Classify, classification("nothing", 1.0))
-    assert (code, details) == (INVALID, "No signature was found with the name: nothing")
+    text = "No signature was found with the name: nothing"
+    assert (code, details) == (INVALID, target.missing(text, *SIGNATURES))
     code, details = refused(target.predictions.Classify, classification("classify_x_to_y"))
     assert (code, details) == (INVALID, "Input is empty.")
     code, details = refused(target.predictions.Regress, regression("classify_labels", 1.0))
@@ -102,7 +104,8 @@ def test_multi_inference(target, model):
 def test_refused_multi_inference(target, refused):
     call = target.predictions.MultiInference
     code, details = refused(call, multi(("nothing", REGRESS)))
-    assert (code, details) == (INVALID, "Requested signature not found in model graph: nothing")
+    text = "Requested signature not found in model graph: nothing"
+    assert (code, details) == (INVALID, target.missing(text, *SIGNATURES))
     twice = multi(("regress_x_to_y", REGRESS), ("regress_x_to_y", REGRESS))
     code, details = refused(call, twice)
     assert (code, details) == (INVALID, "Duplicate evaluation of signature: regress_x_to_y")
@@ -125,6 +128,9 @@ def test_rest_regress(target):
 
 def test_rest_refused_examples(target):
     path = "/v1/models/half_plus_two:regress"
+    text = "No signature was found with the name: nothing"
+    unknown = {"signature_name": "nothing", "examples": [{"x": 2.0}]}
+    assert target.post(path, unknown).error == target.missing(text, *SIGNATURES)
     assert "key 'examples' is expected" in target.post(path, {}).error
     assert "empty array" in target.post(path, {"examples": []}).error
     assert "Example must be JSON object" in target.post(path, {"examples": [1]}).error

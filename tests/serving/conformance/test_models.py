@@ -159,6 +159,11 @@ def test_labels(pair, refused):
     assert code == PRECONDITION
     assert "not currently available for inference" in details
     assert value(target, model, label="stable") == 3.0
+    code, details = refused(value, target, model, label="old")
+    text = "Unrecognized servable version label: old"
+    assert (code, details) == (INVALID, target.missing(text, "canary", "stable"))
+    reply = target.post(f"/v1/models/{model['name']}/labels/old:predict", {"instances": [2.0]})
+    assert (reply.status, reply.error) == (400, details)
     target.reload(*target.configured(model | ALL))
     code, details = refused(value, target, model, label="stable")
     assert (code, details) == (INVALID, "Unrecognized servable version label: stable")

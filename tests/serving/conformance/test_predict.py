@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from tests.serving.conformance.conftest import predict_request
+from tests.serving.conformance.conftest import SIGNATURES, predict_request
 from tests.serving.models import DTYPES, GRPC_ONLY, VERSION
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -105,7 +105,8 @@ def test_refused_model_specs(target, refused):
 def test_unknown_signature(target, refused):
     code, details = refused(target.predict, "half_plus_two", "nothing", x=[1.0])
     assert code == grpc.StatusCode.FAILED_PRECONDITION
-    assert details.startswith('Serving signature key "nothing" not found.')
+    text = 'Serving signature key "nothing" not found.'
+    assert details == target.missing(text, *SIGNATURES)
 
 
 def test_wrong_number_of_inputs(target, refused):

@@ -9,6 +9,7 @@ import json
 import pytest
 
 from tests.serving import web
+from tests.serving.conformance.conftest import SIGNATURES
 from tests.serving.models import VERSION
 
 HALF = "/v1/models/half_plus_two"
@@ -106,8 +107,6 @@ def test_what_follows_the_object_is_ignored(target):
         ('{"instances": []}', "No values in 'instances' array"),
         ('{"instances": 1}', "Excepting 'instances' to be an list/array"),
         ('{"signature_name": 5, "instances": [1]}', "must be a string value"),
-        ('{"signature_name": "s", "instances": [1]}',
-         'Serving signature name: "s" not found in signature def'),
         ('{"instances": ["a"]}',
          "Failed to process element: 0 of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: "
          '"a" Type: String is not of expected type: float'),
@@ -130,6 +129,12 @@ def test_refused_bodies(target, body, message):
     reply = target.post(f"{HALF}:predict", body)
     assert reply.status == 400
     assert message in reply.error
+
+
+def test_unknown_signature(target):
+    reply = target.post(f"{HALF}:predict", {"signature_name": "s", "instances": [1]})
+    text = 'Serving signature name: "s" not found in signature def'
+    assert (reply.status, reply.error) == (400, target.missing(text, *SIGNATURES))
 
 
 @pytest.mark.parametrize(

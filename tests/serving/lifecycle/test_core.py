@@ -91,7 +91,7 @@ def test_labels_of_a_new_model_in_a_reload(models, server, pair):
     server.core.reload(config(good, ("pair", pair, policy | {"version_labels": {"a": 1, "b": 2}})))
     assert server.manager.find("pair", label="a").version == 1
     error = refusal(server.manager.find, "pair", None, "c")
-    assert error.message == "Unrecognized servable version label: c (it has: a, b)"
+    assert error.message == "Unrecognized servable version label: c. The model has: a, b."
     server.core.reload(config(good))
     wrong = config(good, ("other", pair, policy | {"version_labels": {"a": 9}}))
     assert refusal(server.core.reload, wrong).code is Code.FAILED_PRECONDITION
