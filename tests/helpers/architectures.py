@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import keras
+
 from tests.helpers import losses
 from tests.helpers.corpus import english
 from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS
@@ -34,6 +36,19 @@ class Architecture:
 def made(architecture: Architecture) -> Any:
     """The model, built once a process."""
     return architecture.make()
+
+
+@cache
+def made_in_float64(architecture: Architecture) -> Any:
+    """The same model in double precision: what must be equal is equal to its last digits."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        return architecture.make()
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy(policy)
 
 
 def of_sentences(sentence_loss: Callable[[Any, list[int]], float]) -> Callable[[Any], float]:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from tests.helpers import losses
-from tests.helpers.architectures import Architecture, made
+from tests.helpers.architectures import Architecture, made, made_in_float64
 from tests.helpers.corpus import english
 from tests.helpers.slopes import assert_slope, directions, unit
 from tests.helpers.workshop import Workshop
@@ -104,13 +104,13 @@ def mask_invariance(architecture: Architecture, _: Workshop) -> str | None:
         alone = [model.score([text])[0].log_prob for text in texts]
         np.testing.assert_allclose(together, alone, atol=1e-6)
         return None
-    model = made(architecture)
+    model = made_in_float64(architecture)
     value, gradients = losses.loss_and_gradients(model)
     parts = [losses.loss_and_gradients(model, (i,)) for i in range(3)]
-    np.testing.assert_allclose(value, sum(part[0] for part in parts), rtol=1e-5)
+    np.testing.assert_allclose(value, sum(part[0] for part in parts), rtol=1e-12)
     for together, *alone in zip(gradients, *(part[1] for part in parts), strict=True):
         scale = max(1.0, float(np.abs(together).max()))
-        np.testing.assert_allclose(together, sum(alone), atol=1e-5 * scale)
+        np.testing.assert_allclose(together, sum(alone), atol=1e-12 * scale)
     return None
 
 

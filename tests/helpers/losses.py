@@ -43,7 +43,8 @@ def padded(rows: list[list[int]]) -> tuple[Any, Any, Any]:
 
 
 def summed(values: Any, counted: Any) -> Any:
-    return ops.sum(ops.cast(values, "float32") * ops.convert_to_tensor(counted, "float32"))
+    dtype = keras.backend.result_type(values.dtype, "float32")
+    return ops.sum(ops.cast(values, dtype) * ops.convert_to_tensor(counted, dtype))
 
 
 def cloze_loss(model: Any, rows: Sequence[int]) -> Any:

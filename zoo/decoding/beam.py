@@ -132,7 +132,7 @@ class _Search(NamedTuple):
 def _start(first_ids: Tensor, state: dict[str, Any], width: int, max_steps: int) -> tuple[Any, ...]:
     """Loop variables: one open hypothesis a row, the others impossible, an empty pool."""
     rows = ops.shape(first_ids)[0]
-    first_only = ops.where(ops.arange(width) == 0, 0.0, NEVER)[None, :]
+    first_only = ops.where(ops.arange(width, dtype="int32") == 0, 0.0, NEVER)[None, :]
     return (
         ops.convert_to_tensor(0, dtype="int32"),
         ops.broadcast_to(ops.expand_dims(first_ids, 1), (rows, width)),
@@ -198,7 +198,7 @@ def _with_unended(
     """The answer: ended texts first, then, in places left over, those cut by the limit."""
     scores = ops.concatenate([pool_scores, open_scores], axis=1)  # [rows, 2 * width]
     ids = ops.concatenate([pool_ids, open_ids], axis=1)
-    places = ops.cast(ops.arange(scores.shape[1]), "float32")  # both lists are sorted
+    places = ops.cast(ops.arange(scores.shape[1], dtype="int32"), "float32")  # both lists are sorted
     key = ops.where(scores > IMPOSSIBLE, -places, -places - scores.shape[1])
     _, best = ops.top_k(key, k=n_best)
     best = ops.cast(best, "int32")

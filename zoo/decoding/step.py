@@ -24,7 +24,7 @@ def without(
     log_probs = ops.maximum(ops.cast(log_probs, "float32"), NEVER)  # no -inf: 0 * inf is NaN
     if not forbidden_ids:
         return log_probs
-    tokens = ops.arange(log_probs.shape[-1]) if tokens is None else tokens
+    tokens = ops.arange(log_probs.shape[-1], dtype="int32") if tokens is None else tokens
     banned = tokens == forbidden_ids[0]
     for i in forbidden_ids[1:]:
         banned = ops.logical_or(banned, tokens == i)

@@ -199,7 +199,7 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
 
     def fill_log_probs_graph(self, ids: Tensor, lengths: Tensor, position: Tensor) -> Tensor:
         """Log-probabilities [batch, vocabulary] of the word at `position` [batch] of each row."""
-        steps = ops.arange(ops.shape(ids)[1])[None, :]
+        steps = ops.arange(ops.shape(ids)[1], dtype="int32")[None, :]
         blanks = steps == ops.expand_dims(position, 1)
         hidden = self.features(ids, blanks, steps < ops.expand_dims(lengths, 1))
         at_blank = ops.take_along_axis(hidden, position[:, None, None], axis=1)[:, 0]

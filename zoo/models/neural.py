@@ -61,7 +61,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
 
     def consume_graph(self, ids: Tensor, lengths: Tensor) -> State:
         """`consume` on tensors."""
-        mask = ops.arange(ops.shape(ids)[1])[None, :] < ops.cast(lengths, "int32")[:, None]
+        mask = ops.arange(ops.shape(ids)[1], dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
         return self.features(ids, self.initial_state(ops.shape(ids)[0]), mask)[1]
 
     def token_log_probs_graph(self, inputs: Tensor, targets: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         if mask is None:
             return seen[:, -window:]
         consumed = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)  # [batch, 1]
-        return ops.take_along_axis(seen, consumed + ops.arange(window)[None, :], axis=1)
+        return ops.take_along_axis(seen, consumed + ops.arange(window, dtype="int32")[None, :], axis=1)
 
     def initial_state(self, batch_size: int | Tensor) -> State:
         shape = (batch_size, self.settings.window)
