@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 # Keras gives no type that covers a TensorFlow, JAX or PyTorch tensor, a symbolic one and an array.
 Tensor: TypeAlias = Any
-State: TypeAlias = tuple[Tensor, ...]
+State: TypeAlias = tuple[Tensor, ...]  # of a cell
+ModelState: TypeAlias = dict[str, Any]  # of a whole model: tensors by name
 # Tensors in tuples, lists, dictionaries and NamedTuples, as `keras.tree` walks them.
 Nest: TypeAlias = Any
 Shape: TypeAlias = tuple[Any, ...]  # each an int, or None for an axis of unknown length

@@ -198,7 +198,7 @@ def _with_unended(
     """The answer: ended texts first, then, in places left over, those cut by the limit."""
     scores = ops.concatenate([pool_scores, open_scores], axis=1)  # [rows, 2 * width]
     ids = ops.concatenate([pool_ids, open_ids], axis=1)
-    places = ops.cast(ops.arange(scores.shape[1], dtype="int32"), "float32")  # both lists are sorted
+    places = ops.cast(ops.arange(scores.shape[1]), "float32")  # both lists are sorted
     key = ops.where(scores > IMPOSSIBLE, -places, -places - scores.shape[1])
     _, best = ops.top_k(key, k=n_best)
     best = ops.cast(best, "int32")

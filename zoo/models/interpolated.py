@@ -18,11 +18,11 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.models import registry
 from zoo.models.base import model_family
-from zoo.models.language_model import LanguageModel, State, batches, checked_texts
+from zoo.models.language_model import LanguageModel, batches, checked_texts
 from zoo.models.ngram import NGramLanguageModel, loops_in_python
 from zoo.text import BOS, EOS, load_tokenizer
 from zoo.text.padding import pad
-from zoo.types import Tensor
+from zoo.types import ModelState, Tensor
 
 FOLDER = "models"
 
@@ -105,10 +105,10 @@ class InterpolatedLanguageModel(LanguageModel):
             total = weighted if total is None else np.logaddexp(total, weighted)
         return np.asarray(total, np.float32)
 
-    def initial_state(self, batch_size: int) -> State:
+    def initial_state(self, batch_size: int) -> ModelState:
         return named_by_part([model.initial_state(batch_size) for model in self.models])
 
-    def step(self, token_ids: Tensor, state: State) -> tuple[np.ndarray, State]:
+    def step(self, token_ids: Tensor, state: ModelState) -> tuple[np.ndarray, ModelState]:
         steps = [
             model.step(token_ids, names_of_part(state, i)) for i, model in enumerate(self.models)
         ]
@@ -117,11 +117,11 @@ class InterpolatedLanguageModel(LanguageModel):
     def token_log_probs(self, inputs: Tensor, targets: Tensor) -> np.ndarray:
         return self._mixed([model.token_log_probs(inputs, targets) for model in self.models])
 
-    def consume(self, ids: Tensor, lengths: Tensor) -> State:
+    def consume(self, ids: Tensor, lengths: Tensor) -> ModelState:
         return named_by_part([model.consume(ids, lengths) for model in self.models])
 
     def continued(
-        self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
+        self, state: ModelState, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
     ) -> Tensor:
         with loops_in_python():
             return super().continued(state, first_ids, sampler, max_words, seed)
@@ -179,12 +179,12 @@ def best_weights(log_probs: np.ndarray, iterations: int = 50) -> np.ndarray:
     return weights / weights.sum()
 
 
-def named_by_part(states: Sequence[State]) -> State:
+def named_by_part(states: Sequence[ModelState]) -> ModelState:
     """One state of several, `0_...`, `1_...`."""
     return {f"{i}_{name}": value for i, part in enumerate(states) for name, value in part.items()}
 
 
-def names_of_part(state: State, part: int) -> State:
+def names_of_part(state: ModelState, part: int) -> ModelState:
     """The entries of one model in a state of several, under their own names."""
     start = f"{part}_"
     return {n.removeprefix(start): value for n, value in state.items() if n.startswith(start)}

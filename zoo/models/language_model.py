@@ -20,12 +20,11 @@ from zoo.models.base import PresetModel
 from zoo.selection import best_places
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.padding import pad
-from zoo.types import Tensor
+from zoo.types import ModelState, Tensor
 
 if TYPE_CHECKING:
     from zoo.text import Tokenizer
 
-State = dict[str, Any]
 SPECIALS = (PAD, UNK, BOS, EOS)
 NEVER_GENERATED = (PAD, UNK, BOS)
 BATCH = 64
@@ -52,11 +51,11 @@ class LanguageModel(PresetModel):
     tokenizer: Tokenizer
 
     @abstractmethod
-    def initial_state(self, batch_size: int) -> State:
+    def initial_state(self, batch_size: int) -> ModelState:
         """The state before any token, one named tensor an entry, batch first."""
 
     @abstractmethod
-    def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """One token in, the next token's distribution out; the first token is `<bos>`.
 
         Args:
@@ -74,7 +73,7 @@ class LanguageModel(PresetModel):
         What stands at padded positions is finite and without meaning.
         """
 
-    def consume(self, ids: Tensor, lengths: Tensor) -> State:
+    def consume(self, ids: Tensor, lengths: Tensor) -> ModelState:
         """The state after the first `lengths` tokens of each right-padded row of `ids`.
 
         Args:
@@ -194,7 +193,7 @@ class LanguageModel(PresetModel):
         return answers[0] if isinstance(prompt, str) else answers
 
     def continued(
-        self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
+        self, state: ModelState, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
     ) -> Tensor:
         """Token ids [batch, max_words] that follow `first_ids`, `<pad>` after `<eos>`."""
         from zoo import decoding

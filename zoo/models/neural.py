@@ -20,8 +20,8 @@ from zoo.decoding import Beam, generate
 from zoo.decoding.generation import sample_loop, uniform_numbers
 from zoo.decoding.sampling import Greedy, Sample
 from zoo.models.keras_model import KerasModel, compiled_method
-from zoo.models.language_model import NEVER_GENERATED, LanguageModel, State
-from zoo.types import Tensor
+from zoo.models.language_model import NEVER_GENERATED, LanguageModel
+from zoo.types import ModelState, Tensor
 
 
 class NeuralLanguageModel(LanguageModel, KerasModel):
@@ -34,10 +34,10 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     def features(
         self,
         ids: Tensor,
-        state: State | None = None,
+        state: ModelState | None = None,
         mask: Tensor | None = None,
         training: bool = False,
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Tensor, ModelState]:
         """Hidden vectors [batch, time, width] for ids [batch, time], and the state after them.
 
         Args:
@@ -54,14 +54,15 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
 
     # The graph-side methods: tensors in, tensors out, no Python state; export traces these.
 
-    def step_graph(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
+    def step_graph(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """`step` on tensors."""
         hidden, new = self.features(ops.expand_dims(token_ids, 1), state)
         return self.log_softmax(hidden[:, 0]), new
 
-    def consume_graph(self, ids: Tensor, lengths: Tensor) -> State:
+    def consume_graph(self, ids: Tensor, lengths: Tensor) -> ModelState:
         """`consume` on tensors."""
-        mask = ops.arange(ops.shape(ids)[1], dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
+        steps = ops.arange(ops.shape(ids)[1], dtype="int32")
+        mask = steps[None, :] < ops.cast(lengths, "int32")[:, None]
         return self.features(ids, self.initial_state(ops.shape(ids)[0]), mask)[1]
 
     def token_log_probs_graph(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -71,8 +72,8 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
         )[0]
 
     def continued_log_probs_graph(
-        self, inputs: Tensor, targets: Tensor, state: State
-    ) -> tuple[Tensor, State]:
+        self, inputs: Tensor, targets: Tensor, state: ModelState
+    ) -> tuple[Tensor, ModelState]:
         """Log-probabilities [batch, time] of `targets`, going on from `state`."""
         hidden, new = self.features(inputs, state)
         return -self.cross_entropy(hidden, targets), new
@@ -90,10 +91,10 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     compiled_continued_log_probs = compiled_method(continued_log_probs_graph)
     compiled_next_log_probs = compiled_method(next_log_probs_graph)
 
-    def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         return self.compiled_step(as_ids(token_ids), state)
 
-    def consume(self, ids: Tensor, lengths: Tensor) -> State:
+    def consume(self, ids: Tensor, lengths: Tensor) -> ModelState:
         return self.compiled_consume(as_ids(ids), as_ids(lengths))
 
     def token_log_probs(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -101,15 +102,15 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
         return ops.convert_to_numpy(values)
 
     def continued_log_probs(
-        self, inputs: Tensor, targets: Tensor, state: State | None = None
-    ) -> tuple[np.ndarray, State]:
+        self, inputs: Tensor, targets: Tensor, state: ModelState | None = None
+    ) -> tuple[np.ndarray, ModelState]:
         """Log-probabilities of a piece of running text, and the state to go on from."""
         state = self.initial_state(len(inputs)) if state is None else state
         values, new = self.compiled_continued_log_probs(as_ids(inputs), as_ids(targets), state)
         return ops.convert_to_numpy(values), new
 
     def continued(
-        self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
+        self, state: ModelState, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
     ) -> Tensor:
         initial = as_ids(first_ids)
         if isinstance(sampler, Beam):
@@ -120,7 +121,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
         return self.compiled_once(sampler, sample)(initial, state, uniform)
 
     def sample_graph(
-        self, first_ids: Tensor, state: State, uniform: Tensor, sampler: Greedy | Sample
+        self, first_ids: Tensor, state: ModelState, uniform: Tensor, sampler: Greedy | Sample
     ) -> Tensor:
         """A whole text a row from uniform numbers [rows, max_words], on tensors."""
         return sample_loop(
@@ -128,7 +129,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
         )
 
     def search_graph(
-        self, first_ids: Tensor, state: State, sampler: Beam, max_words: int
+        self, first_ids: Tensor, state: ModelState, sampler: Beam, max_words: int
     ) -> Tensor:
         """The best text a row, on tensors."""
         return generate(

@@ -25,7 +25,6 @@ from zoo.models.language_model import (
     SPECIALS,
     LanguageModel,
     Score,
-    State,
     checked_count,
     checked_texts,
 )
@@ -40,7 +39,7 @@ from zoo.text import EOS, PAD, load_tokenizer
 from zoo.text.normalization import normalization_of
 from zoo.text.tokenizer import Tokenizer
 from zoo.text.word import WordTokenizer
-from zoo.types import Tensor
+from zoo.types import ModelState, Tensor
 
 LOGGER = logging.getLogger(__name__)
 UNSMOOTHED = "smoothing='kneser_ney' (or add_k, stupid_backoff) gives unseen words a share"
@@ -167,10 +166,10 @@ class NGramLanguageModel(LanguageModel):
 
     # The interface of every language model
 
-    def initial_state(self, batch_size: int) -> State:
+    def initial_state(self, batch_size: int) -> ModelState:
         return {"context": np.full((batch_size, self.order - 1), PAD, np.int32)}
 
-    def step(self, token_ids: Tensor, state: State) -> tuple[np.ndarray, State]:
+    def step(self, token_ids: Tensor, state: ModelState) -> tuple[np.ndarray, ModelState]:
         both = np.concatenate([state["context"], np.asarray(token_ids)[:, None]], axis=1)
         context = both[:, 1:].astype(np.int32)
         return self._distribution(context), {"context": context}
@@ -184,7 +183,7 @@ class NGramLanguageModel(LanguageModel):
     def token_log_probs(self, inputs: Tensor, targets: Tensor) -> np.ndarray:
         return query.target_log_probs(self.tables, np.asarray(inputs), np.asarray(targets))
 
-    def consume(self, ids: Tensor, lengths: Tensor) -> State:
+    def consume(self, ids: Tensor, lengths: Tensor) -> ModelState:
         ids, lengths = np.asarray(ids), np.asarray(lengths)
         width = self.order - 1
         padded = np.pad(ids, ((0, 0), (width, 0)), constant_values=PAD)
@@ -251,7 +250,7 @@ class NGramLanguageModel(LanguageModel):
         return self._top(context, k)
 
     def continued(
-        self, state: State, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
+        self, state: ModelState, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
     ) -> Tensor:
         if np.isneginf(self.step(first_ids, state)[0]).all(axis=1).any():
             raise ZooError(f"the prompt's last words were never seen: {UNSMOOTHED}")

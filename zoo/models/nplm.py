@@ -18,10 +18,9 @@ from keras import ops
 from zoo import layers
 from zoo.models.base import model_family
 from zoo.models.keras_model import positive, word_vectors
-from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import BOS, Tokenizer
-from zoo.types import Tensor
+from zoo.types import ModelState, Tensor
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,10 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
     def features(
         self,
         ids: Tensor,
-        state: State | None = None,
+        state: ModelState | None = None,
         mask: Tensor | None = None,
         training: bool = False,
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Tensor, ModelState]:
         window = self.settings.window
         context = (self.initial_state(ops.shape(ids)[0]) if state is None else state)["context"]
         seen = ops.concatenate([context, ids], axis=1)  # [batch, window + time]
@@ -120,8 +119,9 @@ class NeuralProbabilisticLanguageModel(NeuralLanguageModel):
         if mask is None:
             return seen[:, -window:]
         consumed = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)  # [batch, 1]
-        return ops.take_along_axis(seen, consumed + ops.arange(window, dtype="int32")[None, :], axis=1)
+        places = consumed + ops.arange(window, dtype="int32")[None, :]
+        return ops.take_along_axis(seen, places, axis=1)
 
-    def initial_state(self, batch_size: int | Tensor) -> State:
+    def initial_state(self, batch_size: int | Tensor) -> ModelState:
         shape = (batch_size, self.settings.window)
         return {"context": ops.full(shape, BOS, dtype="int32")}

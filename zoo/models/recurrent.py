@@ -19,10 +19,9 @@ import keras
 from zoo import layers
 from zoo.models.base import model_family
 from zoo.models.keras_model import positive, word_vectors
-from zoo.models.language_model import State
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import Tokenizer
-from zoo.types import Tensor
+from zoo.types import ModelState, Tensor
 
 
 @dataclass(frozen=True)
@@ -142,13 +141,13 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     def features(
         self,
         ids: Tensor,
-        state: State | None = None,
+        state: ModelState | None = None,
         mask: Tensor | None = None,
         training: bool = False,
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Tensor, ModelState]:
         x = self.embedding(ids, training=training)  # [batch, time, embedding_dim]
         x = self.input_dropout(x, training=training)
-        new: State = {}
+        new: ModelState = {}
         for i, layer in enumerate(self.recurrent_layers):
             if i:
                 x = self.hidden_dropouts[i - 1](x, training=training)
@@ -158,16 +157,16 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             new.update(zip(names, final, strict=True))
         return self.output_dropout(x, training=training), new
 
-    def step_graph(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
+    def step_graph(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         x = self.embedding(token_ids)  # [batch, embedding_dim]
-        new: State = {}
+        new: ModelState = {}
         for i, layer in enumerate(self.recurrent_layers):
             names = [f"layer_{i}_{name}" for name in layer.state_names]
             x, final = layer.step(x, [state[name] for name in names])
             new.update(zip(names, final, strict=True))
         return self.log_softmax(x), new
 
-    def initial_state(self, batch_size: int | Tensor) -> State:
+    def initial_state(self, batch_size: int | Tensor) -> ModelState:
         return {
             f"layer_{i}_{name}": value
             for i, layer in enumerate(self.recurrent_layers)

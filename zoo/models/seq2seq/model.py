@@ -46,7 +46,6 @@ from zoo import layers
 from zoo.backend import as_ids
 from zoo.models.base import model_family
 from zoo.models.keras_model import KerasModel, compiled_method
-from zoo.models.language_model import State
 from zoo.models.seq2seq.decoder import Decoder
 from zoo.models.seq2seq.encoder import Encoder
 from zoo.models.seq2seq.settings import Seq2SeqSettings
@@ -54,7 +53,7 @@ from zoo.models.seq2seq.translator import Translator
 from zoo.presets import weights
 from zoo.text import BOS, EOS, PAD, load_tokenizer
 from zoo.text.padding import pad
-from zoo.types import Tensor
+from zoo.types import ModelState, Tensor
 
 
 @model_family
@@ -153,7 +152,7 @@ class Seq2Seq(Translator, KerasModel):
 
     def encode(
         self, source_ids: Tensor, source_mask: Tensor | None = None, training: bool = False
-    ) -> State:
+    ) -> ModelState:
         """Read the source.
 
         Args:
@@ -185,7 +184,7 @@ class Seq2Seq(Translator, KerasModel):
         """Names of the state entries that no step changes."""
         return self.decoder.source_names
 
-    def features(self, state: State, inputs: Tensor, training: bool = False) -> Tensor:
+    def features(self, state: ModelState, inputs: Tensor, training: bool = False) -> Tensor:
         """What the softmax sees for each target word, [batch, time, width].
 
         Args:
@@ -201,8 +200,8 @@ class Seq2Seq(Translator, KerasModel):
         return self.output_projection(self.features(state, inputs, training))
 
     def step_graph(
-        self, token_ids: Tensor, state: State, kernel: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+        self, token_ids: Tensor, state: ModelState, kernel: Tensor | None = None
+    ) -> tuple[Tensor, ModelState]:
         """`step` on tensors; `kernel` as in `log_softmax`."""
         initial = [state[name] for name in self.state_names]
         hidden, new = self.decoder.step(token_ids, initial, self._shared(state))
@@ -219,7 +218,7 @@ class Seq2Seq(Translator, KerasModel):
         initial = [state[name] for name in self.state_names]
         return self.decoder.alignment(inputs, initial, self._shared(state))
 
-    def _shared(self, state: State) -> State:
+    def _shared(self, state: ModelState) -> ModelState:
         return {name: state[name] for name in self.shared_names}
 
     # --- the same, compiled once and called with arrays -------------------------------------
@@ -229,7 +228,7 @@ class Seq2Seq(Translator, KerasModel):
     compiled_token_log_probs = compiled_method(token_log_probs_graph)
     compiled_alignment = compiled_method(alignment_graph)
 
-    def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """One target word in, the next one's distribution out; the first word is `<bos>`.
 
         Args:

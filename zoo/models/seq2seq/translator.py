@@ -20,12 +20,12 @@ from zoo.backend import as_ids
 from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
-from zoo.models.language_model import Score, State, checked_texts
+from zoo.models.language_model import Score, checked_texts
 from zoo.models.seq2seq.settings import Seq2SeqSettings
 from zoo.models.seq2seq.unknown_words import with_source_words
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.padding import pad
-from zoo.types import Tensor
+from zoo.types import ModelState, Tensor
 
 BATCH = 32
 BATCH_TOKENS = 8192  # scored at a time: a row of logits is as wide as the vocabulary
@@ -65,13 +65,13 @@ class Translator(PresetModel):
     @abstractmethod
     def encode(
         self, source_ids: Tensor, source_mask: Tensor | None = None, training: bool = False
-    ) -> State:
+    ) -> ModelState:
         """The state after reading sources, before the first target word."""
 
     @abstractmethod
     def step_graph(
-        self, token_ids: Tensor, state: State, kernel: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+        self, token_ids: Tensor, state: ModelState, kernel: Tensor | None = None
+    ) -> tuple[Tensor, ModelState]:
         """One target word in, the next one's log-probabilities and the new state out."""
 
     @abstractmethod
