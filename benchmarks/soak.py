@@ -3,7 +3,8 @@
     python -m benchmarks.soak [--seconds 600] [--clients 32] [--pause 0] [--batching]
 
 Starts a model server on loopback, sends gRPC and REST requests from closed-loop clients, and
-every five seconds changes the versions of one model. Fails (exit code 1) on a wrong answer, a
+every five seconds changes the versions of one model. Another model answers as many words as there
+are in a request, so its requests can share no run. Fails (exit code 1) on a wrong answer, a
 dropped good request, a bad request that is not refused cleanly, resident memory that grows by
 more than 5 % after the first minute (or tenth of the run, if longer), or an exit code but 0.
 """
@@ -32,7 +33,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from benchmarks.serving_process import BATCHING, free_port
 from tests.serving.conformance.conftest import predict_request
-from tests.serving.models import write_half_plus, write_text
+from tests.serving.models import write_half_plus, write_text, write_words
 
 CHANGE_SECONDS = 5.0
 START_SECONDS = 180
@@ -101,7 +102,8 @@ class Soak:
         rng = random.Random(seed)
         connection = http.client.HTTPConnection("127.0.0.1", self._rest_port, timeout=60)
         asks: tuple[Callable[..., None], ...] = (
-            self._good_grpc, self._good_text, self._good_rest, self._bad_grpc, self._bad_rest,
+            self._good_grpc, self._good_text, self._good_rest, self._good_words,
+            self._bad_grpc, self._bad_rest,
         )  # fmt: skip
         while not self.stop.is_set():
             ask = rng.choice(asks)
@@ -144,6 +146,19 @@ class Soak:
         if status != 200 or content["predictions"] not in allowed:
             self._fail(f"wrong answer for {x}: {status} {content}")
 
+    def _good_words(self, rng: random.Random, connection: Any) -> None:
+        given = [f"{rng.random()}" for _ in range(rng.choice([0, 0, 1, 2]))]
+        if rng.random() < 0.5:
+            request = predict_request("words", text=[" ".join(given).encode()])
+            answer = self._stub.Predict(request, timeout=60).outputs["words"]
+            words = [word.decode() for word in answer.string_val]
+        else:
+            body = json.dumps({"inputs": [" ".join(given)]})
+            _, content = self._post(connection, "words", body)
+            words = content.get("outputs", content)
+        if words != given:
+            self._fail(f"wrong answer for {given}: {words}")
+
     def _bad_grpc(self, rng: random.Random, connection: Any) -> None:
         request = predict_request(rng.choice(["nobody", "moving", "text"]), rng.choice(["", "s"]))
         try:
@@ -173,11 +188,11 @@ def resident_kib(pid: int) -> int:
 def start_server(
     folder: Path, grpc_port: int, rest_port: int, flags: Sequence[str]
 ) -> subprocess.Popen[bytes]:
-    """A server of the two models; returns when it answers."""
+    """A server of the three models; returns when it answers."""
     models = "".join(
         f'config {{ name: "{name}" base_path: "{folder / name}" model_platform: "tensorflow" '
         "model_version_policy { latest { num_versions: 2 } } }\n"
-        for name in ("moving", "text")
+        for name in ("moving", "text", "words")
     )
     config = folder / "models.config"
     config.write_text(f"model_config_list {{ {models} }}")
@@ -204,6 +219,7 @@ def soak(seconds: float, clients: int, pause: float, batching: bool = False) -> 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_text(folder / "text" / "1", folder)
+        write_words(folder / "words" / "1")
         versions = Versions(folder)
         ports = free_port(), free_port()
         server = start_server(folder, *ports, flags=BATCHING if batching else [])
