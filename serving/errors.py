@@ -90,13 +90,13 @@ def deadline_exceeded(message: str) -> ServingError:
 
 
 def with_names(message: str, names: Iterable[str]) -> str:
-    """A message about a name that a model does not have, and those that it has.
+    """A message about a name that a model does not have, and those that it has (not `__` ones).
 
     Example:
         >>> with_names("No label: c", {"b", "a"})
         'No label: c. The model has: a, b.'
     """
-    known = sorted(names)
+    known = sorted(name for name in names if not name.startswith("__"))
     if not known:
         return message
     more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""

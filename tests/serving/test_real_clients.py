@@ -1,20 +1,25 @@
-"""Programs that other people wrote, where this machine has them: curl, Java, Node.
+"""Programs that other people wrote, where this machine has them: curl, Java, Node, gRPC clients.
 
 Each sends the same requests in its default settings and must get what Python's client gets.
+grpc-js is found where Node finds packages (`NODE_PATH`), min-tfs-client where Python does.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import shutil
 import subprocess
-import warnings
+import sys
 
+import grpc
 import pytest
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from tests.serving import web
+from tests.serving import programs, web
+from tests.serving.conformance.conftest import predict_request
 from tests.serving.running import running
 
+pytestmark = pytest.mark.filterwarnings("default::pytest.PytestWarning")
 PATH = "/v1/models/default:predict"
 BODIES = {
     "small": json.dumps({"instances": [1, 2]}),
@@ -54,6 +59,31 @@ const ask = (file) => new Promise((done, fail) => {
   request.end(fs.readFileSync(file));
 });
 (async () => { for (const file of files) console.log(await ask(file)); agent.destroy(); })();
+"""
+
+GRPC_JS = """
+const [address, ...bodies] = process.argv.slice(2), grpc = require("@grpc/grpc-js");
+const client = new grpc.Client(address, grpc.credentials.createInsecure()), same = (x) => x;
+const path = "/tensorflow.serving.PredictionService/Predict";
+const ask = (body) => new Promise((done) => client.makeUnaryRequest(
+  path, same, same, Buffer.from(body, "hex"),
+  (error, reply) => done(error ? [error.code, error.details] : [0, reply.toString("hex")])));
+(async () => {
+  const replies = [];
+  for (const body of bodies) replies.push(await ask(body));
+  console.log(JSON.stringify(replies));
+  client.close();
+})();
+"""
+
+MIN_TFS = """
+import sys
+import numpy as np
+from min_tfs_client.requests import TensorServingClient
+from min_tfs_client.tensors import tensor_proto_to_ndarray
+client = TensorServingClient("127.0.0.1", int(sys.argv[1]))
+answer = client.predict_request("default", {"x": np.array([1, 2], np.float32)})
+print(tensor_proto_to_ndarray(answer.outputs["y"]).tolist(), answer.model_spec.version.value)
 """
 
 
@@ -102,26 +132,15 @@ def expected(address):
     return [f"{reply.status} {''.join(reply.body.decode().split())}" for reply in replies]
 
 
-def program_or_skip(name):
-    program = name.split()[0]
-    if shutil.which(program) is None:
-        message = f"{program} is not installed: its requests are NOT tested"
-        warnings.warn(message, pytest.PytestWarning, stacklevel=2)
-        pytest.skip(message)
-
-
-@pytest.mark.filterwarnings("default::pytest.PytestWarning")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_in_its_default_settings_gets_the_same_answers(name, address, expected, tmp_path):
-    program_or_skip(name)
+    programs.require(name.split()[0])
     files = []
     for key, body in BODIES.items():
         (tmp_path / key).write_text(body)
         files.append(str(tmp_path / key))
     command = PROGRAMS[name](f"{address.rest}{PATH}", files, tmp_path)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    lines = programs.run(command).splitlines()
     assert (curl_answers(lines) if name.startswith("curl") else lines) == expected
 
 
@@ -135,3 +154,38 @@ def curl_answers(lines):
         else:
             body += "".join(line.split())
     return found
+
+
+def by_python(address, requests):
+    """Status code, then details or the answer, of Python's client."""
+    replies = []
+    with grpc.insecure_channel(address) as channel:
+        ask = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+        for request in requests:
+            try:
+                replies.append((0, ask(request, timeout=20)))
+            except grpc.RpcError as error:
+                replies.append((error.code().value[0], error.details()))
+    return replies
+
+
+def test_grpc_js_gets_the_same_answers(address, tmp_path):
+    programs.require("node")
+    if subprocess.run(["node", "-e", "require('@grpc/grpc-js')"], capture_output=True).returncode:
+        programs.skip("@grpc/grpc-js")
+    values = ([1.0, 2.0], [i / 8 for i in range(10_000)], [b"x"])
+    requests = [predict_request("default", x=x) for x in values]
+    (tmp_path / "ask.js").write_text(GRPC_JS)
+    bodies = [request.SerializeToString().hex() for request in requests]
+    replies = json.loads(programs.run(["node", str(tmp_path / "ask.js"), address.grpc, *bodies]))
+    read = predict_pb2.PredictResponse.FromString
+    answers = [(code, text if code else read(bytes.fromhex(text))) for code, text in replies]
+    assert answers == by_python(address.grpc, requests)
+    assert [code for code, _ in answers] == [0, 0, 3]
+
+
+def test_min_tfs_client_gets_the_same_answers(address):
+    if importlib.util.find_spec("min_tfs_client") is None:
+        programs.skip("min-tfs-client")
+    port = address.grpc.rpartition(":")[2]
+    assert programs.run([sys.executable, "-c", MIN_TFS, port]) == "[2.5, 3.0] 123\n"

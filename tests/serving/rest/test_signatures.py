@@ -17,8 +17,11 @@ from serving.models import loader
 from serving.models.signatures import Signature, from_definition
 from serving.options import parse
 from serving.rest.predict import Body
+from tests.serving.programs import parsed_by_javascript
 from tests.serving.rest.test_values import refusal, strictly
 from zoo.models import NGramLanguageModel
+
+INIT_SIGNATURE = "__saved_model_init_op"
 
 
 def load(path):
@@ -164,11 +167,30 @@ def test_sparse_inputs_are_fed_by_their_components():
     assert all(graph.get_tensor_by_name(feed) is not None for feed in signature.feeds)
 
 
-def test_json_of_our_presets_has_no_infinity(tmp_path):
-    """A model of counts gives what it never saw -Infinity; over gRPC it stays that."""
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """A version of a model of counts, which gives what it never saw -Infinity."""
     model = NGramLanguageModel.train(["a b", "b a"], 2, "mle", tokenizer="whitespace")
-    version = export_saved_model(model, tmp_path / "m", 1).path
-    servable = load(version)
+    return export_saved_model(model, tmp_path_factory.mktemp("counted") / "m", 1).path
+
+
+@pytest.mark.filterwarnings("default::pytest.PytestWarning")
+def test_a_browsers_parser_reads_what_our_presets_answer(counted):
+    servable = load(counted)
+    signatures = [name for name in servable.signatures if name not in ("step", INIT_SIGNATURE)]
+    form = {"inputs": ["a", "zz \x00\u2028"]}, {"instances": ["a"]}
+    bodies = [
+        answer(servable, {"signature_name": name, **body}) for name in signatures for body in form
+    ]
+    servable.close()
+    assert len(bodies) == 10
+    parsed = parsed_by_javascript(bodies)
+    assert parsed == [json.loads(body) for body in bodies]
+
+
+def test_json_of_our_presets_has_no_infinity(counted):
+    """Over gRPC -Infinity stays what it is."""
+    servable = load(counted)
     for body in ({"inputs": ["a"]}, {"instances": ["a"]}):
         (values,) = strictly(answer(servable, {"signature_name": "prefill", **body})).values()
         rows = values["log_probs"] if "inputs" in body else [values[0]["log_probs"]]
@@ -179,8 +201,8 @@ def test_json_of_our_presets_has_no_infinity(tmp_path):
     data = inference.predict(servable, servable.signatures["score"], text, ["log_prob"], None)
     assert predict_pb2.PredictResponse.FromString(data).outputs["log_prob"].float_val == [-np.inf]
     servable.close()
-    (version / STRICT_JSON).unlink()
-    other = load(version)
+    (counted / STRICT_JSON).unlink()
+    other = load(counted)
     unseen = {"signature_name": "score", "inputs": ["b b"]}
     assert b"-Infinity" in answer(other, unseen)
     strictly(answer(other, unseen, strict=True))
