@@ -18,6 +18,7 @@ PAD, UNK, BOS, EOS = range(4)
 KINDS = {"word": "w", "digit": "0", "space": " ", "control": " ", "apostrophe": "'", "point": "."}
 SYMBOL = "s"
 TOKENS = re.compile(r"[w0]+(?:(?:'|(?<=0)\.(?=0))[w0]+)*|[^w0 ]")
+BETWEEN_SPACES = re.compile(r"[^ \t\n\r]+")
 CONTINUATION = "##"
 LONGEST_WORD = 64
 
@@ -84,7 +85,8 @@ class Tokenizer:
         self.vocabulary = list(vocabulary)
         self.characters = characters
         self.lowercase = bool(rules["config"].get("lowercase", True))
-        self.whitespace = rules["config"].get("split") == "whitespace"
+        self.split = rules["config"].get("split", "words")
+        self.at_words = self.split == "words"
         self.form = rules["config"].get("normalization", "NFC")
         self.ids = {word: i for i, word in enumerate(self.vocabulary) if i > EOS}
         self.rules = [(re.compile(pattern), new) for pattern, new in rules["detokenize"]]
@@ -95,7 +97,7 @@ class Tokenizer:
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, known or not."""
         folded = self.prepare(text)
-        if self.whitespace:
+        if not self.at_words:
             return self._split(folded)
         kinds = "".join(KINDS.get(self.characters.name(c), SYMBOL) for c in folded)
         words = [folded[found.start() : found.end()] for found in TOKENS.finditer(kinds)]
@@ -105,17 +107,19 @@ class Tokenizer:
 
     def prepare(self, text: str) -> str:
         """The text that tokens are cut from: normalised, folded, without what is not seen."""
-        text = self.normal(text if self.whitespace else self.characters.seen(text))
+        text = self.normal(self.characters.seen(text) if self.at_words else text)
         if self.lowercase:
             return self.normal(self.characters.fold(text))
-        return text if self.whitespace else self.characters.straight(text)
+        return self.characters.straight(text) if self.at_words else text
 
     def normal(self, text: str) -> str:
         """The text in the tokenizer's normal form."""
         return text if self.form == "none" else unicodedata.normalize(self.form, text)
 
     def _split(self, text: str) -> list[str]:
-        """What white space separates."""
+        """What white space separates, or spaces, tabs and line ends alone."""
+        if self.split == "spaces":
+            return BETWEEN_SPACES.findall(text)
         spaced = (" " if self.characters.name(c) == "space" else c for c in text)
         return [word for word in "".join(spaced).split(" ") if word]
 

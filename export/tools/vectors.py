@@ -48,6 +48,7 @@ GERMAN = [
     "Ich bin mu\u0308de. Die Tu\u0308r ist gru\u0308n.",
     "Kin\u00adder\u00adgarten",
 ]
+SPACED = ["5\u00a0km von\u3000hier", "a\u2028b\tc\x0bd\x1ce\x85f \x0c g", "\u2003 x\r\n"]
 WORDS = ["low lower lowest", "slow slower slowest", "new newer newest", "wide wider widest 12 3.5!"]
 PIECES = [
     "lowest slowest",
@@ -91,9 +92,11 @@ def vectors() -> Row:
         row("seq2seq_tatoeba_de_en, source", source, f"source/{VOCABULARY_FILE}", GERMAN),
         row("seq2seq_tatoeba_de_en, target", target, f"target/{VOCABULARY_FILE}", ENGLISH),
     ]
+    spaces = WordTokenizer.train([*SPACED, *WORDS], lowercase=False, split="spaces")
     own: dict[str, tuple[Tokenizer, list[str]]] = {
         "words with capitals": (WordTokenizer.train([*ENGLISH, *GERMAN], lowercase=False), ENGLISH),
         "white space": (WordTokenizer.train(WORDS, split="whitespace"), [*WORDS, *ENGLISH[:4]]),
+        "spaces": (spaces, [*SPACED, *WORDS, *ENGLISH[:4]]),
         "NFKC": (WordTokenizer.train([*ENGLISH, *GERMAN], normalization="NFKC"), ENGLISH),
         "subwords": (SubwordTokenizer.train(WORDS * 3, size=60), [*WORDS, *PIECES]),
     }

@@ -118,7 +118,8 @@ class NGramLanguageModel(LanguageModel):
             sentences: the corpus; an empty sentence counts as `<bos> <eos>`.
             order: n, 1 to 6.
             smoothing: "mle" [2] [3], "add_k", "stupid_backoff" or "kneser_ney".
-            tokenizer: "words", "whitespace" (for tokenised corpora), or a tokenizer.
+            tokenizer: "words", "whitespace" (for tokenised corpora), "spaces" (for those of
+                KenLM, which cuts at ASCII's spaces alone), or a tokenizer.
             lowercase: unless given, only "words" reads text in lower case.
             vocabulary_size, min_count: limit the vocabulary; other words are read as `<unk>`.
             options: `k` of add_k; `alpha` of stupid_backoff; `prune`, `modified` and
@@ -151,14 +152,17 @@ class NGramLanguageModel(LanguageModel):
 
     @classmethod
     def from_arpa(cls, path: str | os.PathLike[str]) -> Self:
-        """Read an ARPA file, plain or `.gz`, of any tool; its words are cut at white space.
+        """Read an ARPA file, plain or `.gz`, of any tool; text is then cut as KenLM cuts it.
+
+        Only space, tab and line ends separate words; a no-break space belongs to the word that
+        it stands in (docs/ngrams-arpa.md).
 
         Raises:
             ZooError: the file is damaged; the message has the line's number.
         """
         tables, vocabulary = read_arpa(path)
         form = normalization_of(vocabulary)
-        return cls(tables, WordTokenizer(vocabulary, False, "whitespace", form), "arpa")
+        return cls(tables, WordTokenizer(vocabulary, False, "spaces", form), "arpa")
 
     def save_arpa(self, path: str | os.PathLike[str]) -> None:
         """Write an ARPA file, gzip if the name ends in `.gz`."""

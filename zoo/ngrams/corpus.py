@@ -45,8 +45,9 @@ class Encoder:
     def whitespace(self) -> WhitespaceIds | None:
         """The faster way for tokenised text; None for other tokenizers."""
         tokenizer = self.tokenizer
-        splits = isinstance(tokenizer, WordTokenizer) and tokenizer.split == "whitespace"
-        return WhitespaceIds(tokenizer.vocabulary) if splits else None
+        if not isinstance(tokenizer, WordTokenizer) or tokenizer.split == "words":
+            return None
+        return WhitespaceIds(tokenizer.vocabulary, tokenizer.split == "spaces")
 
     def _chunk(self, chunk: list[str]) -> np.ndarray:
         if len(chunk) >= MANY and self.whitespace is not None:
@@ -74,7 +75,7 @@ def read_corpus(
     """The tokenizer of `NGramLanguageModel.train`'s arguments, and the corpus in its ids."""
     if isinstance(tokenizer, str):
         if tokenizer not in SPLITS:
-            raise ZooError(f"tokenizer={tokenizer!r}: use 'words', 'whitespace' or a tokenizer")
+            raise ZooError(f"tokenizer={tokenizer!r}: use {', '.join(map(repr, SPLITS))} or a tokenizer")
         folded = tokenizer == "words" if lowercase is None else lowercase
         return learn_vocabulary(sentences, folded, tokenizer, vocabulary_size, min_count)
     if lowercase is not None or vocabulary_size is not None or min_count != 1:

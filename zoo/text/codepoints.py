@@ -28,6 +28,7 @@ SELECTORS = (
     *range(0xE0100, 0xE01F0),
 )
 CURLY_APOSTROPHE = 0x2019
+ASCII_SPACES = " \t\n\r"
 
 
 @cache
@@ -59,6 +60,14 @@ def classes() -> np.ndarray:
     table[list(JOINERS)] = WORD
     table[ord("'")] = APOSTROPHE
     table[[ord("."), ord(",")]] = POINT
+    return table
+
+
+@cache
+def classes_between_spaces() -> np.ndarray:
+    """SPACE for `ASCII_SPACES` and WORD for all else; [CODE_POINTS] uint8."""
+    table = np.full(CODE_POINTS, WORD, dtype=np.uint8)
+    table[[ord(space) for space in ASCII_SPACES]] = SPACE
     return table
 
 

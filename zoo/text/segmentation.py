@@ -33,6 +33,7 @@ _TOKEN_KINDS = re.compile(r"[w0]+(?:(?:'|(?<=0)\.(?=0))[w0]+)*|[^w0 ]")
 _ASCII_TOKENS = re.compile(
     r"[0-9A-Za-z]+(?:(?:'|(?<=[0-9])[.,](?=[0-9]))[0-9A-Za-z]+)*|[^0-9A-Za-z\x00-\x20\x7f]"
 )
+_BETWEEN_SPACES = re.compile(f"[^{codepoints.ASCII_SPACES}]+")
 
 
 @cache
@@ -93,3 +94,8 @@ def split_words(text: str) -> list[str]:
 def split_whitespace(text: str) -> list[str]:
     """What white space separates, for corpora that are tokenised already."""
     return text.split()
+
+
+def split_spaces(text: str) -> list[str]:
+    """What space, tab and line ends separate, as KenLM reads text; other spaces are letters."""
+    return _BETWEEN_SPACES.findall(text)

@@ -12,7 +12,12 @@ from zoo.text.detokenization import RULES, Rules
 from zoo.text.tokenizer import Settings, Tokenizer
 from zoo.text.vocabulary import most_frequent
 
-SPLITS = ("words", "whitespace")
+SPLITTERS = {
+    "words": segmentation.split_words,
+    "whitespace": segmentation.split_whitespace,
+    "spaces": segmentation.split_spaces,
+}
+SPLITS = tuple(SPLITTERS)
 
 
 class WordTokenizer(Tokenizer):
@@ -21,7 +26,8 @@ class WordTokenizer(Tokenizer):
     Args:
         vocabulary: the words by id; `<pad> <unk> <bos> <eos>` first.
         lowercase: whether text is read in lower case.
-        split: "words" (see zoo.text.segmentation) or "whitespace" for tokenised corpora.
+        split: "words" (see zoo.text.segmentation); "whitespace" for tokenised corpora; "spaces"
+            for those of KenLM, where only space, tab and line ends separate.
         normalization: "NFC", "NFKC" or "none" (see zoo.text.normalization).
 
     Raises:
@@ -43,7 +49,7 @@ class WordTokenizer(Tokenizer):
         normalization: str = "NFC",
     ) -> None:
         if split not in SPLITS:
-            raise ZooError(f"split={split!r}: use 'words' or 'whitespace'")
+            raise ZooError(f"split={split!r}: use {', '.join(map(repr, SPLITS))}")
         super().__init__(vocabulary, lowercase, normalization)
         self.split = split
 
@@ -73,15 +79,12 @@ class WordTokenizer(Tokenizer):
 
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, known or not."""
-        prepared = self.prepare(text)
-        if self.split == "whitespace":
-            return segmentation.split_whitespace(prepared)
-        return segmentation.split_words(prepared)
+        return SPLITTERS[self.split](self.prepare(text))
 
     @property
     def rules(self) -> Rules:
         """None for tokenised corpora, which stay as they are."""
-        return () if self.split == "whitespace" else RULES
+        return RULES if self.split == "words" else ()
 
     def get_config(self) -> Settings:
         """The settings besides the vocabulary."""

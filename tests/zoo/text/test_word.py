@@ -21,8 +21,9 @@ VARIANTS = {
     "cased": WordTokenizer.train(CORPUS, lowercase=False),
     "whitespace": WordTokenizer.train(CORPUS, split="whitespace", lowercase=False),
     "whitespace_lower": WordTokenizer.train(CORPUS, split="whitespace"),
+    "spaces": WordTokenizer.train([*CORPUS, "5\u00a0km a\x0bb"], split="spaces", lowercase=False),
 }
-TRICKY = "İΣ ΑΣ a’b don''t 1.2.3,4 .5 5. \x00\u200b\ufeff x\u0301 😀👩\u200d🔬 <eos> <unk> ǅ \u2028"
+TRICKY = "İΣ ΑΣ a’b don''t 1.2.3,4 .5 5. \x00\u200b\ufeff x\u0301 😀👩\u200d🔬 <eos> <unk> ǅ \u2028 5\u00a0km\x0b"
 # Half arbitrary Unicode, half made of the characters that the rules are about.
 texts = st.one_of(st.text(max_size=40), st.text("ab1.,'’ \"-()ÜßΣ\u0301\u200d\n\x00", max_size=40))
 
@@ -107,6 +108,14 @@ def test_tokenised_corpora_are_cut_at_white_space_alone():
     assert graph_tokenizer(VARIANTS["whitespace"]).tokenize(tf.constant([text])).to_list() == [
         [token.encode() for token in tokens]
     ]
+
+
+def test_corpora_of_kenlm_are_cut_at_the_spaces_of_ascii_alone():
+    text = " 5\u00a0km\ta\x0bb\r\nc\u2028d\x1ce\x85f\u3000 \x0c"
+    tokens = VARIANTS["spaces"].tokenize(text)
+    assert tokens == ["5\u00a0km", "a\x0bb", "c\u2028d\x1ce\x85f\u3000", "\x0c"]
+    assert VARIANTS["spaces"].encode(text)[:2] == VARIANTS["spaces"].encode("5\u00a0km a\x0bb")
+    assert 1 not in VARIANTS["spaces"].encode("5\u00a0km a\x0bb")
 
 
 def test_words_that_no_file_can_hold_are_left_out_of_vocabularies():

@@ -87,8 +87,8 @@ def _decoded(file: ArpaFile, line: int, word: bytes) -> str:
         file.fail(line, f"{word!r} is not UTF-8")
     if name in CONTROL_TOKENS and name != NAMES[UNK]:
         file.fail(line, f"the word {name!r} is a control token here; rename it in the file")
-    if name.split() != [name] or not is_storable(name):
-        reason = "text is cut at the white space (or NUL) in it; rename it in the file"
+    if not is_storable(name):
+        reason = "no text holds the NUL character in it; rename it in the file"
         file.fail(line, f"the word {name!r} could never be met: {reason}")
     return NAMES[UNK] if name == CAPITALS else name
 

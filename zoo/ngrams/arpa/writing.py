@@ -26,6 +26,7 @@ from zoo.errors import ZooError
 from zoo.io import replaced_file
 from zoo.ngrams.tables import NGramTables
 from zoo.text import BOS, EOS, UNK
+from zoo.text.codepoints import ASCII_SPACES
 
 if TYPE_CHECKING:
     import polars
@@ -41,7 +42,8 @@ def write_arpa(
     """Write a model as an ARPA file, gzip if the name ends in `.gz`, atomically.
 
     Raises:
-        ZooError: the model is stupid backoff, or a word has a name that the format keeps.
+        ZooError: the model is stupid backoff, or a word has a name that the format keeps, or
+            holds a space.
     """
     if tables.missing_backoff:
         raise ZooError("an ARPA file has no place for stupid backoff; use smoothing='kneser_ney'")
@@ -49,6 +51,9 @@ def write_arpa(
     kept = {*NAMES.values(), "<UNK>"} & {word for i, word in enumerate(names) if i not in NAMES}
     if kept:
         raise ZooError(f"the vocabulary has the word {min(kept)!r}, a name that ARPA files keep")
+    cut = next((name for name in names if any(space in name for space in ASCII_SPACES)), None)
+    if cut is not None:
+        raise ZooError(f"the vocabulary has the word {cut!r}: an ARPA file would cut it in two")
     with replaced_file(path) as temporary, _opened(temporary) as file:
         _write(tables, names, file)
 

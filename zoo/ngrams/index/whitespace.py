@@ -14,6 +14,7 @@ import numpy as np
 
 from zoo.ngrams.index.perfect_hash import PerfectHash
 from zoo.text import EOS, UNK
+from zoo.text.segmentation import split_spaces, split_whitespace
 
 END = "\n"  # no token holds a line feed, so this word can only be the end of a sentence
 WIDTH = 8  # bytes in a number
@@ -29,9 +30,12 @@ class WhitespaceIds:
 
     Args:
         vocabulary: words by id; the names of the control tokens are read as unknown words.
+        spaces_only: whether nothing but space, tab and line ends separates.
     """
 
-    def __init__(self, vocabulary: Sequence[str]) -> None:
+    def __init__(self, vocabulary: Sequence[str], spaces_only: bool = False) -> None:
+        self.split = split_spaces if spaces_only else split_whitespace
+        self.has_other_spaces = _has_tabs if spaces_only else _has_other_spaces
         # A word with a lone surrogate or a null character is never sought here.
         words = {END.encode(): EOS}
         for i, word in enumerate(vocabulary[EOS + 1 :], EOS + 1):
@@ -56,8 +60,8 @@ class WhitespaceIds:
         """The ids, int32; None if a lone surrogate or a null character is in the text."""
         try:
             raw = _joined(sentences)
-            if _has_other_spaces(raw, len(sentences)):
-                raw = _joined([" ".join(sentence.split()) for sentence in sentences])
+            if self.has_other_spaces(raw, len(sentences)):
+                raw = _joined([" ".join(self.split(sentence)) for sentence in sentences])
         except UnicodeEncodeError:
             return None
         if raw.find(b"\0") != len(raw) - len(PADDING):
@@ -109,6 +113,11 @@ def _keys_of(
     second &= MASKS.take(lengths.take(long) - WIDTH, mode="clip")
     keys[long] = (first * FIRST_MULTIPLIER) ^ (second * SECOND_MULTIPLIER) | IS_LONG
     return keys, long, first, second
+
+
+def _has_tabs(raw: bytes, sentences: int) -> bool:
+    """Whether there are tabs or line ends besides the line feeds of `_joined`."""
+    return sum(map(raw.count, (b"\t", b"\n", b"\r"))) != sentences
 
 
 def _has_other_spaces(raw: bytes, sentences: int) -> bool:

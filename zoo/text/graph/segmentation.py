@@ -74,7 +74,8 @@ class WordCutter(tf.Module):
         folded = codepoints.folds(tokenizer.lowercase)
         if not (tokenizer.lowercase or self.at_words):
             folded = points
-        classes = codepoints.classes()
+        spaces_only = tokenizer.split == "spaces"
+        classes = codepoints.classes_between_spaces() if spaces_only else codepoints.classes()
         flags = (classes == codepoints.IGNORED) & self.at_words
         self.lowercase, self.normalizer = tokenizer.lowercase, None
         for form in FORMS:

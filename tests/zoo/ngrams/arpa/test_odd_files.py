@@ -17,21 +17,13 @@ from tests.zoo.ngrams.record_kenlm import ODD, RECORD, record, recorded
 from zoo.errors import ZooError
 from zoo.models.ngram import NGramLanguageModel
 from zoo.ngrams.query import stream_log_probs
-from zoo.text import BOS, EOS
+from zoo.text import BOS, EOS, WordTokenizer
 
 # What KenLM refuses and we read: nothing in it can be misunderstood.
 READ_HERE = {"byte_order_mark", "preface"}
 # What KenLM reads and we refuse, and why.
 REFUSED_HERE = {
     "twice": "line 15: this 2-gram stands there twice",
-    "word_with_u00a0": r"line 10: the word 'x\\xa0y' could never be met: text is cut",
-    "word_with_u2028": r"line 10: the word 'x\\u2028y' could never be met",
-    "word_with_u3000": r"line 10: the word 'x\\u3000y' could never be met",
-    "word_with_u0085": r"line 10: the word 'x\\x85y' could never be met",
-    "word_with_u001c": r"line 10: the word 'x\\x1cy' could never be met",
-    "word_with_u001f": r"line 10: the word 'x\\x1fy' could never be met",
-    "word_with_vertical_tab": r"line 10: the word 'x\\x0by' could never be met",
-    "word_with_form_feed": r"line 10: the word 'x\\x0cy' could never be met",
 }
 LOG_OF_ZERO = {"minus_99"}  # -99 is the logarithm of 0 here, as SRILM writes it
 NAMES = sorted({name for name, _, _ in recorded()})
@@ -156,3 +148,29 @@ def test_wrong_fallback_discounts_are_refused_in_one_line(fallback: object) -> N
 def test_no_fallback_refuses_a_corpus_too_small() -> None:
     with pytest.raises(ZooError, match="give no discounts: train on more text"):
         trained([("a",)], 2, discount_fallback=False)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("word_with_u")])
+def test_a_word_with_any_other_space_is_met_and_kept(name: str, tmp_path: Path) -> None:
+    model = NGramLanguageModel.from_arpa(ODD / f"{name}.arpa")
+    (word,) = (word for word in model.tokenizer.vocabulary if word.startswith("x"))
+    assert len(word) > 2
+    assert model.score([f"a {word}", f"{word}\ta\r\n"])[1].oov == 0
+    many = [f"a {word}", "a zzz"] * 60  # the way of many sentences
+    assert [score.oov for score in model.score(many)[:2]] == [0, 1]
+    assert word in [found for found, _ in model.next_words(["a"])[0]]
+    model.save_to_preset(tmp_path / "preset")
+    loaded = NGramLanguageModel.from_preset(tmp_path / "preset")
+    loaded.save_arpa(tmp_path / "again.arpa")
+    again = NGramLanguageModel.from_arpa(tmp_path / "again.arpa")
+    for other in (loaded, again):
+        assert other.tokenizer.vocabulary == model.tokenizer.vocabulary
+        np.testing.assert_allclose(scores_of(other, f"a {word}"), scores_of(model, f"a {word}"))
+
+
+def test_a_word_that_an_arpa_file_would_cut_is_not_written(tmp_path: Path) -> None:
+    words = WordTokenizer(("<pad>", "<unk>", "<bos>", "<eos>", "a", "New York"), False)
+    model = NGramLanguageModel.train(["a", "a a"], 2, "add_k", words)
+    with pytest.raises(ZooError, match="the word 'New York': an ARPA file would cut it in two"):
+        model.save_arpa(tmp_path / "model.arpa")
+    assert list(tmp_path.iterdir()) == []

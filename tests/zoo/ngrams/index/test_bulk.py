@@ -16,6 +16,7 @@ from zoo.ngrams.corpus import MANY, encode_corpus
 from zoo.ngrams.index import index, perfect_hash, whitespace
 from zoo.text import EOS, WordTokenizer
 
+SPLITS = st.sampled_from(["whitespace", "spaces"])
 TEXT = st.text(
     st.one_of(st.sampled_from("ab \t\n\r\x1c\x85\xa0\u2003\u3000<unk>É\0"), st.characters())
 )
@@ -27,12 +28,15 @@ def model() -> NGramLanguageModel:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(TEXT, min_size=1, max_size=8), st.booleans())
-@example(["a \ud800 b", "c"], False)
-def test_ids_of_many_sentences_are_those_of_each(texts: list[str], lowercase: bool) -> None:
+@given(st.lists(TEXT, min_size=1, max_size=8), st.booleans(), SPLITS)
+@example(["a \ud800 b", "c"], False, "whitespace")
+@example(["5\u00a0km\ta\x0bb", "c\u2028d\r\x1ce f"], False, "spaces")
+def test_ids_of_many_sentences_are_those_of_each(
+    texts: list[str], lowercase: bool, split: str
+) -> None:
     """Arbitrary Unicode, lone surrogates among it."""
     words = [word for text in texts[::2] for word in text.split()]
-    tokenizer = WordTokenizer.train(["a b ab", *words], lowercase=lowercase, split="whitespace")
+    tokenizer = WordTokenizer.train(["a b ab", *words, *texts[::2]], None, 1, lowercase, split)
     many = [*texts, "<unk> a  b", " <eos> A <pad>", "", "  "] * (MANY // 4)
     assert len(many) >= MANY
     expected = [i for text in many for i in (*tokenizer.encode(text), EOS)]
