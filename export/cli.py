@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import zoo
@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from export.report import ExportReport
     from export.tflite.module import Text
-    from zoo.models.base import PresetModel
+    from zoo.models.base import Kind, PresetModel
 
 SAMPLED = 1_000  # sentences of a corpus: enough for the words that are compared and measured
 
@@ -26,15 +26,19 @@ class Corpus(Protocol):
     test: Sequence[Text]
 
 
-def export(options: argparse.Namespace, corpus: Corpus | None = None) -> Iterator[dict[str, Any]]:
+def export(
+    options: argparse.Namespace, read_corpus: Callable[[Kind], Corpus] | None = None
+) -> Iterator[dict[str, Any]]:
     """Rows with path, bytes, signatures and max_abs_diff.
 
     Args:
         options: model, format, out and quantize.
-        corpus: what a `.tflite` file is compared on is sampled from its `test`, and what "int8"
-            measures activations on from its `train`.
+        read_corpus: gives the corpus, of the kind that the model reads. What a `.tflite` file is
+            compared on is sampled from its `test`, and what "int8" measures activations on from
+            its `train`.
     """
     model = zoo.load(options.model)
+    corpus = None if read_corpus is None else read_corpus(model.reads)
     if options.format == "saved_model":
         report = saved_model(model, options)
     else:

@@ -28,8 +28,9 @@ def evaluate(options: argparse.Namespace) -> Rows:
     from training.datasets import load
     from training.tasks.evaluate import evaluate as evaluate_model
 
-    corpus = load(options.data, options.data_dir)
-    yield from evaluate_model(zoo.load(options.model), corpus, options.split)
+    model = zoo.load(options.model)
+    corpus = load(options.data, options.data_dir, model.reads)
+    yield from evaluate_model(model, corpus, options.split)
 
 
 def gradients(options: argparse.Namespace) -> Rows:

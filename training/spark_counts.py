@@ -135,7 +135,10 @@ def start_session(master: str) -> SparkSession:
 
 
 def lines_of(session: SparkSession, path: str) -> RDD[str]:
-    """The lines of a text file, folder or URL that the cluster can read."""
+    """The lines of a text file, folder or URL that the cluster can read.
+
+    Hadoop's reader drops a byte order mark at the start of a file.
+    """
     try:
         lines = session.sparkContext.textFile(path)
         lines.getNumPartitions()

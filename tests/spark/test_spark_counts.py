@@ -62,3 +62,10 @@ def test_the_command_makes_a_preset(session, tmp_path):
     assert spark_counts.main([*arguments, "--smoothing", "add_k"]) == 0
     assert zoo.load(tmp_path / "lm").next_words(["the cat"], k=1)[0][0][1] > 0
     assert spark_counts.main([str(tmp_path / "nothing"), "--out", str(tmp_path / "no")]) == 2
+
+
+def test_a_byte_order_mark_is_no_part_of_a_files_first_word(session, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbfthe cat\nthe dog\n")
+    lines = spark_counts.lines_of(session, str(tmp_path))
+    assert sorted(lines.collect()) == ["the cat", "the cat", "the dog", "the dog"]

@@ -17,7 +17,7 @@ from training.datasets.corpus import SPLITS, Corpus, Pair
 from training.datasets.readers import read_source
 from training.datasets.sources import SOURCES, Source
 from zoo.errors import ZooError
-from zoo.io import cache_folder, write_atomically
+from zoo.io import cache_folder, read_text_lines, write_atomically
 
 LINES_A_RECORD = 1_000
 
@@ -32,13 +32,9 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
     def source(self) -> Source:
         return SOURCES[self.name]
 
-    @property
-    def is_pairs(self) -> bool:
-        return self.name.endswith("_de_en")
-
     def _info(self) -> tfds.core.DatasetInfo:
         text = tfds.features.Sequence(tfds.features.Text())
-        names = ("source", "target", "references") if self.is_pairs else ("lines",)
+        names = ("source", "target", "references") if self.source.is_pairs else ("lines",)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(dict.fromkeys(names, text)),
             homepage=self.source.url,
@@ -61,7 +57,7 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
     def _generate_examples(self, examples: list[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         for start in range(0, len(examples), LINES_A_RECORD):
             chunk = examples[start : start + LINES_A_RECORD]
-            if self.is_pairs:
+            if self.source.is_pairs:
                 yield (
                     start,
                     {
@@ -82,7 +78,7 @@ def download(source: Source, dl_manager: tfds.download.DownloadManager) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.url.endswith(".zip"):
             archive = Path(str(dl_manager.download_and_extract(source.url)))
-            lines = (archive / "deu.txt").read_text(encoding="utf-8").splitlines()
+            lines = read_text_lines(archive / "deu.txt")
             english = dict.fromkeys(line.split("\t")[0] for line in lines)
             kept = english if file.endswith("eng.txt") else lines
             write_atomically(target, "".join(f"{line}\n" for line in kept))

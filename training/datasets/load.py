@@ -9,11 +9,16 @@ from training.datasets.corpus import SPLITS, Corpus, reverse
 from training.datasets.readers import own_corpus, read_source
 from training.datasets.sources import SOURCES
 from zoo.errors import ZooError
+from zoo.models.base import Kind
 
 REVERSED = {"tatoeba_en_de": "tatoeba_de_en", "multi30k_en_de": "multi30k_de_en"}
 
 
-def load(name_or_path: str, data_dir: str | os.PathLike[str] | None = None) -> Corpus:
+def load(
+    name_or_path: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    kind: Kind | None = None,
+) -> Corpus:
     """A corpus by name from the data folder, or from files of one's own.
 
     Args:
@@ -22,10 +27,14 @@ def load(name_or_path: str, data_dir: str | os.PathLike[str] | None = None) -> C
             (translation: source TAB target), which then is all three splits; or a folder with
             `train.txt`, `valid.txt` and `test.txt`.
         data_dir: the folder with the corpora; None downloads through TensorFlow Datasets.
+        kind: what the model needs (its class's `reads`): "sentences", in which a tab is white
+            space, or "pairs". Unless given, files of one's own are pairs if every line has a tab.
 
     Raises:
-        ZooError: unknown name, missing file, or a file that is not UTF-8 text.
+        ZooError: unknown name, missing file, a file that is not UTF-8 text, or a corpus of the
+            other kind, or of neither.
     """
+    _check_kind(name_or_path, kind)
     if name_or_path in REVERSED:
         return reverse(load(REVERSED[name_or_path], data_dir), name_or_path)
     path = Path(name_or_path)
@@ -36,8 +45,19 @@ def load(name_or_path: str, data_dir: str | os.PathLike[str] | None = None) -> C
             return prepared(name_or_path)
         return read_source(SOURCES[name_or_path], Path(data_dir))
     if path.is_dir():
-        return own_corpus(name_or_path, [path / f"{part}.txt" for part in SPLITS])
+        return own_corpus(name_or_path, [path / f"{part}.txt" for part in SPLITS], kind)
     if path.is_file():
-        return own_corpus(name_or_path, [path] * 3)
+        return own_corpus(name_or_path, [path] * 3, kind)
     known = ", ".join((*SOURCES, *REVERSED))
     raise ZooError(f"no data set or file {name_or_path!r}; data sets are {known}")
+
+
+def _check_kind(name: str, kind: Kind | None) -> None:
+    """Refuse a named corpus of the other kind, before it is read or downloaded."""
+    if kind is None or name not in (*SOURCES, *REVERSED):
+        return
+    is_pairs = SOURCES[REVERSED.get(name, name)].is_pairs
+    if is_pairs and kind == "sentences":
+        raise ZooError(f"{name} holds sentence pairs, for translators; this model reads sentences")
+    if kind == "pairs" and not is_pairs:
+        raise ZooError(f"{name} holds no sentence pairs; a translation needs them")

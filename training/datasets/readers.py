@@ -11,6 +11,7 @@ from training.datasets.corpus import Corpus, Pair, pairs_corpus, sentences_corpu
 from training.datasets.sources import Source
 from zoo.errors import ZooError
 from zoo.io import read_text_lines
+from zoo.models.base import Kind
 
 logger = logging.getLogger("zoo")
 
@@ -36,23 +37,46 @@ def read_source(source: Source, data_dir: Path) -> Corpus:
     )
 
 
-def own_corpus(name: str, paths: list[Path]) -> Corpus:
-    """A user's files: sentences, or pairs where the first line has a tab."""
+def own_corpus(name: str, paths: list[Path], kind: Kind | None = None) -> Corpus:
+    """A user's files: sentences, or pairs (source TAB target).
+
+    Args:
+        name: of the corpus.
+        paths: of the three splits.
+        kind: which of the two; None: pairs if every line has a tab, sentences if none has.
+    """
     parts: list[list[Any]] = [read_lines(path) for path in paths]
-    if "\t" in next(iter(parts[0]), ""):
-        parts = [
-            [_pair(line, path) for line in part if line]
-            for part, path in zip(parts, paths, strict=True)
-        ]
+    if (kind or _kind_of(parts, paths)) == "pairs":
+        parts = [_pairs(part, path) for part, path in zip(parts, paths, strict=True)]
     train, valid, test = parts
     return Corpus(name, train, valid, test, licence="the user's own data")
 
 
-def _pair(line: str, path: Path) -> Pair:
-    source, tab, target = line.partition("\t")
-    if not tab:
-        raise ZooError(f"{path}: line {line!r:.60} has no tab between source and target")
-    return Pair(source, target, (target,))
+def _kind_of(parts: list[list[str]], paths: list[Path]) -> Kind:
+    """Which kind the files hold; refused where only some of the lines have a tab."""
+    has_tab = [["\t" in line for line in part if line.strip()] for part in parts]
+    if not any(map(any, has_tab)):
+        return "sentences"
+    if all(map(all, has_tab)):
+        return "pairs"
+    place = next(k for k, part in enumerate(has_tab) if not all(part))
+    raise ZooError(
+        f"{paths[place]}: {sum(has_tab[place])} of {len(has_tab[place])} lines have a tab; say "
+        "what the model reads: kind='sentences' (text with tabs) or 'pairs' (source TAB target)"
+    )
+
+
+def _pairs(lines: list[str], path: Path) -> list[Pair]:
+    found = []
+    for number, line in enumerate(lines, 1):
+        source, tab, target = line.partition("\t")
+        if line.strip() and not tab:
+            raise ZooError(
+                f"{path}, line {number}: {line!r:.60} has no tab between source and target"
+            )
+        if line.strip():
+            found.append(Pair(source, target, (target,)))
+    return found
 
 
 def _parallel(paths: list[Path]) -> list[list[Pair]]:

@@ -19,6 +19,11 @@ class Source:
     is_stream: bool = False
     sha256: str = ""  # of the first file
 
+    @property
+    def is_pairs(self) -> bool:
+        """Whether it holds sentences with their translations."""
+        return self.name.endswith("_de_en")
+
 
 _TATOEBA: dict[str, Any] = {
     "url": "https://www.manythings.org/anki/deu-eng.zip",

@@ -33,7 +33,7 @@ def train_by_counting(
     config: RunConfig, data_dir: str | os.PathLike[str] | None, out: Path
 ) -> Iterator[dict[str, Any]]:
     """Count or tune, validate, write the preset; yields its one row."""
-    corpus = datasets.load(config.data.name, data_dir)
+    corpus = datasets.load(config.data.name, data_dir, "sentences")
     started = time.perf_counter()
     model, text = fitted.dispatch(model_class(config.model.class_name))(config, corpus)
     seconds = time.perf_counter() - started

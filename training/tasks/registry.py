@@ -37,7 +37,7 @@ def make_task(config: RunConfig, data_dir: str | os.PathLike[str] | None) -> Tas
         raise ZooError(
             f"model.class={kind.__name__!r} is not trained by gradient; name a neural model"
         )
-    corpus = datasets.load(config.data.name, data_dir)
+    corpus = datasets.load(config.data.name, data_dir, kind.reads)
     for part in ("train", "valid"):
         if not getattr(corpus, part):
             raise ZooError(f"data {corpus.name!r}: the {part} text is empty; give sentences")

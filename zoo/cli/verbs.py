@@ -10,6 +10,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from zoo.errors import ZooError
@@ -160,7 +161,7 @@ def forwarded(name: str) -> Callable[[argparse.Namespace], Rows]:
 
 def export_verb(options: argparse.Namespace) -> Rows:
     """The texts of --data are training's to read and export's to compare on."""
-    corpus = None
+    read_corpus = None
     if options.data is not None:
-        corpus = call_by_name("corpus", options.data, options.data_dir)
-    yield from call_by_name("export", options, corpus)
+        read_corpus = partial(call_by_name, "corpus", options.data, options.data_dir)
+    yield from call_by_name("export", options, read_corpus)

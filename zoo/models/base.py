@@ -6,13 +6,14 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from zoo.errors import ZooError
 from zoo.presets import store
 from zoo.presets.store import PresetConfig, PresetInfo
 
 Model = TypeVar("Model", bound="PresetModel")
+Kind = Literal["sentences", "pairs"]
 
 
 def model_family(cls: type[Model]) -> type[Model]:
@@ -25,7 +26,13 @@ class PresetModel(ABC):
 
     A subclass gives `get_preset_config()` (the constructor's plain arguments), `write_assets`
     (tokenizer, weights, tables) and `from_assets` (the reverse).
+
+    Attributes:
+        reads: what it is trained and tested on, sentences or pairs of a sentence and its
+            translation.
     """
+
+    reads: ClassVar[Kind] = "sentences"
 
     @abstractmethod
     def get_preset_config(self) -> dict[str, Any]:

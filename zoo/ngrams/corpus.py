@@ -75,7 +75,8 @@ def read_corpus(
     """The tokenizer of `NGramLanguageModel.train`'s arguments, and the corpus in its ids."""
     if isinstance(tokenizer, str):
         if tokenizer not in SPLITS:
-            raise ZooError(f"tokenizer={tokenizer!r}: use {', '.join(map(repr, SPLITS))} or a tokenizer")
+            known = ", ".join(map(repr, SPLITS))
+            raise ZooError(f"tokenizer={tokenizer!r}: use {known} or a tokenizer")
         folded = tokenizer == "words" if lowercase is None else lowercase
         return learn_vocabulary(sentences, folded, tokenizer, vocabulary_size, min_count)
     if lowercase is not None or vocabulary_size is not None or min_count != 1:

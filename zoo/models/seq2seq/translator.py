@@ -45,6 +45,7 @@ class Hypothesis:
 class Translator(PresetModel):
     """What a translation model can do, from `encode`, `step_graph` and two tokenizers."""
 
+    reads = "pairs"
     source_tokenizer: Any
     target_tokenizer: Any
     settings: Seq2SeqSettings
