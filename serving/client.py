@@ -4,19 +4,24 @@ On the command line::
 
     python -m serving.client next "I would like" [--server 127.0.0.1:8500] [--model NAME]
     python -m serving.client translate "Wo ist der Bahnhof?" --server http://127.0.0.1:8501
+
+A server with API keys and TLS takes `--api-key-file` (or $ZOO_API_KEY) and `--ca-file`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import ssl
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from serving.errors import HTTP_STATUS, Code, ServingError
+from serving.errors import HTTP_STATUS, Code, ServingError, invalid_argument
 
 if TYPE_CHECKING:
     import grpc
@@ -37,6 +42,7 @@ class Client:
         address: gRPC `host:port`; `Client.rest(url)` talks REST instead.
         timeout: seconds to wait for an answer.
         credentials: `grpc.ssl_channel_credentials(...)` for a server with TLS.
+        api_key: a key of the server's `--api_key_file`.
 
     Example::
 
@@ -50,14 +56,21 @@ class Client:
         address: str,
         timeout: float = 30.0,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
     ) -> None:
-        self._transport: _Transport = _Grpc(address, timeout, credentials)
+        self._transport: _Transport = _Grpc(address, timeout, credentials, api_key)
 
     @classmethod
-    def rest(cls, url: str, timeout: float = 30.0) -> Client:
-        """A client that talks REST to `http://host:port`."""
+    def rest(
+        cls,
+        url: str,
+        timeout: float = 30.0,
+        api_key: str | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> Client:
+        """A client that talks REST to `http://host:port`, or `https:` with an `ssl` context."""
         client = cls.__new__(cls)
-        client._transport = _Rest(url.rstrip("/"), timeout)
+        client._transport = _Rest(url.rstrip("/"), timeout, api_key, context)
         return client
 
     def next_words(self, texts: Sequence[str], model: str = LANGUAGE_MODEL) -> Words:
@@ -118,12 +131,17 @@ class _Transport(Protocol):
 
 class _Grpc:
     def __init__(
-        self, address: str, timeout: float, credentials: grpc.ChannelCredentials | None
+        self,
+        address: str,
+        timeout: float,
+        credentials: grpc.ChannelCredentials | None,
+        api_key: str | None,
     ) -> None:
         import grpc
         from tensorflow_serving.apis import prediction_service_pb2_grpc
 
         self._timeout = timeout
+        self._metadata = list(_authorization(api_key, "authorization").items())
         limits = [("grpc.max_receive_message_length", -1)]
         if credentials is None:
             self._channel = grpc.insecure_channel(address, options=limits)
@@ -142,7 +160,7 @@ class _Grpc:
         tensor.tensor_shape.dim.add(size=len(texts))
         tensor.string_val.extend(text.encode() for text in texts)
         try:
-            response = self._stub.Predict(request, timeout=self._timeout)
+            response = self._stub.Predict(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise ServingError(Code(error.code().value[0]), error.details() or "") from None
         return {name: _listed(tensor) for name, tensor in response.outputs.items()}
@@ -164,15 +182,25 @@ def _texts(value: Any) -> Any:
     return value.decode("utf-8", "replace")
 
 
+def _authorization(api_key: str | None, name: str = "Authorization") -> dict[str, str]:
+    return {name: f"Bearer {api_key}"} if api_key else {}
+
+
 class _Rest:
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(
+        self, url: str, timeout: float, api_key: str | None, context: ssl.SSLContext | None
+    ) -> None:
         self._url, self._timeout = url, timeout
+        self._headers = _authorization(api_key)
         # A proxy named in the environment is not meant for a model server.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
 
     def predict(self, model: str, signature: str, texts: list[str]) -> dict[str, Any]:
         body = json.dumps({"signature_name": signature, "inputs": {"text": texts}}).encode()
-        request = urllib.request.Request(f"{self._url}/v1/models/{model}:predict", data=body)
+        url = f"{self._url}/v1/models/{model}:predict"
+        request = urllib.request.Request(url, data=body, headers=self._headers)
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
                 return json.load(response)["outputs"]
@@ -197,28 +225,69 @@ def _http_error(error: urllib.error.HTTPError) -> ServingError:
 
 
 VERBS = {"next": "next_words", "fill": "fill", "translate": "translate", "score": "score"}
+KEY_VARIABLE = "ZOO_API_KEY"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask a server from the command line: a JSON line a text; exit code 2 when it refuses."""
+    options = _parser().parse_args(argv)
+    named = {"model": options.model} if options.model else {}
+    try:
+        with _client(options) as client:
+            answers = getattr(client, VERBS[options.verb])(options.texts, **named)
+    except (ServingError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    for text, answer in zip(options.texts, answers, strict=True):
+        content = answer._asdict() if hasattr(answer, "_asdict") else answer
+        print(json.dumps({"text": text, "answer": content}, ensure_ascii=False))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m serving.client")
     parser.add_argument("verb", choices=sorted(VERBS))
     parser.add_argument("texts", nargs="+", metavar="TEXT")
     parser.add_argument("--server", default="127.0.0.1:8500", help="host:port or http://host:port")
     parser.add_argument("--model", help="name of the model on the server")
-    options = parser.parse_args(argv)
-    rest = options.server.startswith(("http://", "https://"))
-    named = {"model": options.model} if options.model else {}
-    with Client.rest(options.server) if rest else Client(options.server) as client:
-        try:
-            answers = getattr(client, VERBS[options.verb])(options.texts, **named)
-        except ServingError as error:
-            print(error, file=sys.stderr)
-            return 2
-    for text, answer in zip(options.texts, answers, strict=True):
-        content = answer._asdict() if hasattr(answer, "_asdict") else answer
-        print(json.dumps({"text": text, "answer": content}, ensure_ascii=False))
-    return 0
+    parser.add_argument(
+        "--api-key-file", help=f"file whose first key is sent; without it ${KEY_VARIABLE} is"
+    )
+    parser.add_argument("--ca-file", help="authority of the server's TLS certificate (PEM)")
+    parser.add_argument("--cert-file", help="this client's certificate, for a server that asks")
+    parser.add_argument("--key-file", help="the private key of --cert-file")
+    return parser
+
+
+def _client(options: argparse.Namespace) -> Client:
+    key = _key(options.api_key_file)
+    if options.server.startswith(("http://", "https://")):
+        context = ssl.create_default_context(cafile=options.ca_file)
+        if options.cert_file:
+            context.load_cert_chain(options.cert_file, options.key_file)
+        return Client.rest(options.server, api_key=key, context=context)
+    return Client(options.server, credentials=_credentials(options), api_key=key)
+
+
+def _key(path: str | None) -> str | None:
+    """The key to send; a file's or the environment's, which other users do not see."""
+    if path is None:
+        return os.environ.get(KEY_VARIABLE)
+    from serving.access.keys import read_keys
+
+    try:
+        return read_keys(Path(path).read_bytes())[0].decode()
+    except ValueError as error:
+        raise invalid_argument(f"--api-key-file={path}: {error}") from None
+
+
+def _credentials(options: argparse.Namespace) -> grpc.ChannelCredentials | None:
+    if not options.ca_file:
+        return None
+    import grpc
+
+    names = (options.ca_file, options.key_file, options.cert_file)
+    return grpc.ssl_channel_credentials(*(Path(n).read_bytes() if n else None for n in names))
 
 
 if __name__ == "__main__":

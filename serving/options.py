@@ -73,7 +73,7 @@ class Flags:
     tensorflow_inter_op_parallelism: int = flag(0, "operations at the same time")
     tensorflow_session_config_file: str = flag("", "text-format tensorflow.ConfigProto")
     use_alts_credentials: bool = inert(False, "Google ALTS credentials")
-    ssl_config_file: str = flag("", "text-format SSLConfig: TLS on gRPC")
+    ssl_config_file: str = flag("", "text-format SSLConfig: TLS on gRPC and REST")
     platform_config_file: str = flag("", "text-format PlatformConfigMap")
     per_process_gpu_memory_fraction: float = flag(0.0, "share of a GPU's memory")
     saved_model_tags: str = flag("serve", "comma-separated tags of the graph to load")
@@ -99,10 +99,31 @@ class Flags:
         False, "answers hold tensors in tensor_content"
     )
     host: str = flag("127.0.0.1", "address to bind; 0.0.0.0 or :: for every interface (ours)")
+    api_key_file: str = flag("", "clients need one of its keys, one a line (ours)")
+    health_without_key: bool = flag(False, "health is answered without a key (ours)")
+    metrics_without_key: bool = flag(False, "metrics are answered without a key (ours)")
     partial_start: bool = flag(False, "start when some models do not load (ours)")
     request_log: str = flag("", "write a JSON line per request to this file; - is stderr (ours)")
     rest_api_max_body_bytes: int = flag(1 << 31, "largest REST request body (ours)")
+    rest_api_max_header_bytes: int = flag(64 << 10, "largest head of a REST request (ours)")
+    rest_api_header_timeout_in_ms: int = flag(30_000, "a request's head has this long (ours)")
+    rest_api_body_timeout_in_ms: int = flag(
+        60_000, "its body has this long and a second for each KiB; so has its reader (ours)"
+    )
+    rest_api_keep_alive_in_ms: int = flag(75_000, "idle connections are closed after this (ours)")
+    rest_api_max_connections: int = flag(
+        4096, "with more, the one that waits longest for its client is closed (ours)"
+    )
     grpc_max_message_bytes: int = flag((1 << 31) - 1, "largest gRPC message (ours)")
+    grpc_max_concurrent_streams: int = flag(1024, "calls of a connection at once (ours)")
+    grpc_handshake_timeout_in_ms: int = flag(
+        30_000, "a connection has this long to speak HTTP/2 (ours)"
+    )
+    grpc_connection_idle_in_ms: int = flag(
+        600_000, "connections without a call are closed after this (ours)"
+    )
+    grpc_connection_age_in_ms: int = flag(0, "connections are renewed after this; 0: never (ours)")
+    grpc_max_connections: int = flag(4096, "connections at once (ours)")
     strict_json: bool = flag(
         False, "REST answers without NaN and Infinity: null and the type's largest number (ours)"
     )

@@ -21,6 +21,7 @@ from serving.session.startup import import_tensorflow
 if TYPE_CHECKING:
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+    from serving.access.tls import Tls
     from serving.grpc_api.server import GrpcServer
     from serving.models.servable import Servable
     from serving.rest.server import RestServer
@@ -164,18 +165,35 @@ class ModelServer:
         self._make_interfaces(config.metrics_path(flags))
 
     def _make_interfaces(self, metrics_path: str | None) -> None:
+        from serving.access import keys, tls
         from serving.grpc_api import profiler
         from serving.grpc_api import server as grpc_service
         from serving.rest import app
         from serving.rest import server as rest_service
 
         flags = self.flags
+        secured = tls.read_tls(flags.ssl_config_file)
+        known = keys.ApiKeys(flags.api_key_file) if flags.api_key_file else None
+        self._warn(secured)
         extra = [profiler.Profiler().handlers()] if flags.enable_profiler else []
         if flags.port or flags.grpc_socket_path:
-            self._grpc = grpc_service.GrpcServer(self.engine, flags, extra)
+            self._grpc = grpc_service.GrpcServer(self.engine, flags, extra, secured, known)
         if flags.rest_api_port:
-            rest = app.RestApp(self.engine, flags, metrics_path)
-            self._rest = rest_service.RestServer(rest, flags.host, flags.rest_api_port)
+            rest = app.RestApp(self.engine, flags, metrics_path, known)
+            self._rest = rest_service.RestServer(rest, flags, secured)
+
+    def _warn(self, secured: Tls | None) -> None:
+        """Say it aloud if others can reach the server and nothing keeps them out."""
+        from serving.access import exposure
+
+        flags = self.flags
+        if not flags.port and not flags.rest_api_port:
+            return
+        verifies = secured is not None and secured.client_verify
+        keys = bool(flags.api_key_file)
+        said = exposure.warning(flags.host, keys, secured is not None, verifies)
+        if said:
+            logging.getLogger("serving.access").warning(said)
 
     def start(self) -> None:
         """Load the models, then listen.
@@ -198,7 +216,7 @@ class ModelServer:
         """Let the readiness path say what the start waits for."""
         if self._rest is not None:
             logging.getLogger("serving.server").warning(
-                "a model has nothing to load yet; http://%s/v1/health/ready says why",
+                "a model has nothing to load yet; %s/v1/health/ready says why",
                 self._rest.listen(),
             )
 

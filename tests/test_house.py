@@ -27,7 +27,7 @@ ROOMS = {
     ),
     "export": ("report", "saved_model", "tflite", "device", "tools", "cli"),
     "serving": (
-        *("errors", "options", "codec", "monitoring", "config", "session", "models"),
+        *("errors", "options", "codec", "monitoring", "config", "access", "session", "models"),
         *("inference", "lifecycle", "engine", "batching", "grpc_api", "rest"),
         *("defaults", "server", "client", "quickstart", "__main__"),
     ),

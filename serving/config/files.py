@@ -182,4 +182,10 @@ def metrics_path(flags: Flags) -> str | None:
     config = read_text_proto(flags.monitoring_config_file, protos.MonitoringConfig())
     if not config.prometheus_config.enable:
         return None
-    return config.prometheus_config.path or DEFAULT_METRICS_PATH
+    path = config.prometheus_config.path or DEFAULT_METRICS_PATH
+    if not re.fullmatch(r"[!-~]+", path) or set(path) & set("?#"):
+        raise invalid_argument(
+            f"{flags.monitoring_config_file}: no request can have the path {path!r}; give one "
+            f"such as {DEFAULT_METRICS_PATH}"
+        )
+    return path if path.startswith("/") else f"/{path}"

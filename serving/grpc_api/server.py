@@ -17,10 +17,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
-from serving.codec import protos
-from serving.config.files import read_text_proto
+from serving.access.keys import ApiKeys
+from serving.access.tls import Tls
 from serving.engine import Engine
 from serving.errors import Code, ServingError, invalid_argument
+from serving.grpc_api.admission import KeyInterceptor, Running
 from serving.grpc_api.methods import handler, in_threads, model_methods, prediction_methods
 from serving.grpc_api.predict import BatchedPredict
 from serving.grpc_api.unix_socket import SocketPath
@@ -30,6 +31,9 @@ PREDICTION = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionServi
 MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
 HEALTH_NAMES = ("", "PredictionService", "ModelService", PREDICTION, MODEL)
 BATCHING_THREADS = 64
+# How long a message may still take to arrive once the server is told to stop.
+STOPPING_SECONDS = 1.0
+DRAIN_TICK = 0.02
 
 T = TypeVar("T")
 
@@ -51,10 +55,19 @@ class GrpcServer:
     """A gRPC server for an engine; listens once `start` is called."""
 
     def __init__(
-        self, engine: Engine, flags: Flags, extra: Sequence[grpc.GenericRpcHandler] = ()
+        self,
+        engine: Engine,
+        flags: Flags,
+        extra: Sequence[grpc.GenericRpcHandler] = (),
+        tls: Tls | None = None,
+        keys: ApiKeys | None = None,
     ) -> None:
         self._flags = flags
-        self._credentials = tls_credentials(flags)
+        self._credentials = tls.grpc_credentials() if tls is not None else None
+        self._running = Running()
+        self._interceptors = (
+            [] if keys is None else [KeyInterceptor(keys, flags.health_without_key)]
+        )
         self._options = server_options(flags)
         self._threads = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="grpc")
         self._health = health.aio.HealthServicer()
@@ -73,14 +86,16 @@ class GrpcServer:
         services[PREDICTION]["Predict"] = predict
         return [
             grpc.method_handlers_generic_handler(
-                service, {name: handler(answering) for name, answering in methods.items()}
+                service, {name: handler(self._running.counted(m)) for name, m in methods.items()}
             )
             for service, methods in services.items()
         ]
 
     async def _build(self, services: list[grpc.GenericRpcHandler]) -> None:
         # The threads also run handlers that are plain functions.
-        self._server = grpc.aio.server(self._threads, options=self._options)
+        self._server = grpc.aio.server(
+            self._threads, interceptors=self._interceptors, options=self._options
+        )
         self._server.add_generic_rpc_handlers(tuple(services))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (PREDICTION, MODEL, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -129,8 +144,15 @@ class GrpcServer:
         """Take no more requests; returns when the running ones are answered or grace is over."""
         if self._socket is not None:
             self._socket.withdraw()
-        wait_for(self._server.stop(grace))
+        wait_for(self._stop(grace))
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _stop(self, grace: float) -> None:
+        stopping = asyncio.ensure_future(self._server.stop(grace))
+        while self._running.count and not stopping.done():
+            await asyncio.sleep(DRAIN_TICK)
+        # What has no answer now has not arrived as a whole, or never ends.
+        await asyncio.gather(stopping, self._server.stop(min(grace, STOPPING_SECONDS)))
 
 
 def worker_threads(flags: Flags) -> int:
@@ -141,36 +163,20 @@ def worker_threads(flags: Flags) -> int:
 
 
 def server_options(flags: Flags) -> list[tuple[str, int | str]]:
-    """Channel arguments: message sizes, no port sharing, and --grpc_channel_arguments."""
-    options: list[tuple[str, int | str]] = [
-        ("grpc.max_receive_message_length", flags.grpc_max_message_bytes),
-        ("grpc.max_send_message_length", flags.grpc_max_message_bytes),
-        ("grpc.so_reuseport", 0),
-    ]
+    """Channel arguments: limits, no port sharing, and --grpc_channel_arguments, which win."""
+    options: dict[str, int | str] = {
+        "grpc.max_receive_message_length": flags.grpc_max_message_bytes,
+        "grpc.max_send_message_length": flags.grpc_max_message_bytes,
+        "grpc.max_concurrent_streams": flags.grpc_max_concurrent_streams,
+        "grpc.max_allowed_incoming_connections": flags.grpc_max_connections,
+        "grpc.server_handshake_timeout_ms": flags.grpc_handshake_timeout_in_ms,
+        "grpc.so_reuseport": 0,
+    }
+    ends = {"idle": flags.grpc_connection_idle_in_ms, "age": flags.grpc_connection_age_in_ms}
+    options |= {f"grpc.max_connection_{end}_ms": limit for end, limit in ends.items() if limit}
     for pair in filter(None, flags.grpc_channel_arguments.split(",")):
         key, has_value, value = pair.partition("=")
         if not has_value:
             raise invalid_argument(f"--grpc_channel_arguments: {pair!r} is not key=value")
-        options.append((key, int(value) if value.lstrip("-").isdigit() else value))
-    return options
-
-
-def tls_credentials(flags: Flags) -> grpc.ServerCredentials | None:
-    """Server credentials from --ssl_config_file, or None for plain text."""
-    if not flags.ssl_config_file:
-        return None
-    config = read_text_proto(flags.ssl_config_file, protos.SSLConfig())
-    if not config.server_key or not config.server_cert:
-        raise invalid_argument(
-            f"{flags.ssl_config_file}: server_key and server_cert must hold PEM text"
-        )
-    if config.client_verify and not config.custom_ca:
-        raise invalid_argument(
-            f"{flags.ssl_config_file}: client_verify needs custom_ca, the authority that signed "
-            "the clients' certificates"
-        )
-    return grpc.ssl_server_credentials(
-        [(config.server_key.encode(), config.server_cert.encode())],
-        root_certificates=config.custom_ca.encode() or None,
-        require_client_auth=config.client_verify,
-    )
+        options[key] = int(value) if value.lstrip("-").isdigit() else value
+    return list(options.items())

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from serving.access.keys import ApiKeys, refusal
 from serving.batching.scheduler import LARGEST_BYTES, BatchScheduler
 from serving.engine import Engine
 from serving.errors import Code, ServingError, deadline_exceeded
@@ -33,11 +34,16 @@ CORS = (
     (b"access-control-allow-methods", b"POST, GET"),
     (b"access-control-allow-headers", b"Content-Type"),
 )
+CORS_WITH_KEYS = (*CORS[:2], (CORS[2][0], b"Content-Type, Authorization, X-API-Key"))
+CHALLENGE = ((b"www-authenticate", b"Bearer"),)
 # How long past the request's own timeout the connection waits for its thread.
 TIMEOUT_MARGIN = 1.0
 TIMED_OUT = "Timed out waiting for the model"
 STARTING = "The server waits for its models; /v1/health/ready says what for"
+STOPPING = "the server is stopping"
 BATCHING_THREADS = 64
+LIVE, READY = "/v1/health/live", "/v1/health/ready"
+UNAUTHENTICATED = error_answer(refusal())
 
 # An ASGI connection's facts and events, as uvicorn gives them.
 Scope = dict[str, Any]
@@ -52,13 +58,20 @@ class DisconnectedError(Exception):
 class RestApp:
     """The ASGI application."""
 
-    def __init__(self, engine: Engine, flags: Flags, metrics_path: str | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        flags: Flags,
+        metrics_path: str | None,
+        keys: ApiKeys | None = None,
+    ) -> None:
         self._engine = engine
         self._timeout = flags.rest_api_timeout_in_ms / 1000
         self._routes = Routes(engine, self._timeout, flags.strict_json)
-        self._largest = flags.rest_api_max_body_bytes
-        self._cors = CORS if flags.rest_api_enable_cors_support else ()
+        cors = CORS if keys is None else CORS_WITH_KEYS
+        self._cors = cors if flags.rest_api_enable_cors_support else ()
         self._metrics_path = metrics_path
+        self._keys, self._without_key = keys, open_paths(flags, metrics_path)
         self._pool = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="rest")
         self._scheduler = BatchScheduler(self._pool) if flags.enable_batching else None
         self.ready = False
@@ -72,6 +85,8 @@ class RestApp:
             answer = await self._answer(scope, receive)
         except DisconnectedError:
             return
+        except asyncio.CancelledError:  # the drain time is over
+            answer = error_answer(ServingError(Code.UNAVAILABLE, STOPPING))
         except Exception as error:
             log.exception("request failed")
             answer = error_answer(error)
@@ -79,12 +94,15 @@ class RestApp:
             (b"content-type", answer.content_type.encode()),
             (b"content-length", str(len(answer.body)).encode()),
             *self._cors,
+            *(CHALLENGE if answer.status == 401 else ()),
         ]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method, path = scope["method"], _path(scope)
+        if self._keys is not None and not self._admits(self._keys, scope, path):
+            return UNAUTHENTICATED
         query = "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
         own = self._own_page(method, path, query)
         if own is not None:
@@ -101,15 +119,21 @@ class RestApp:
             return await self._in_thread(self._routes.get, path, query)
         return error_answer(malformed(method, path))
 
+    def _admits(self, keys: ApiKeys, scope: Scope, path: str) -> bool:
+        """Whether a request has a key or needs none; a browser asks its OPTIONS without one."""
+        if path in self._without_key or scope["method"] == "OPTIONS":
+            return True
+        return keys.admits(scope["headers"])
+
     def _own_page(self, method: str, path: str, query: str) -> Answer | None:
         """Pages that do not need a thread."""
         if path == self._metrics_path and method == "GET":
             return self._metrics(path, query)
         if query or method != "GET":
             return None
-        if path == "/v1/health/live":
+        if path == LIVE:
             return Answer(200, b'{"status": "live"}\n')
-        if path == "/v1/health/ready":
+        if path == READY:
             return self._readiness()
         if path == "/docs":
             return Answer(200, openapi.PAGE, "text/html; charset=utf-8")
@@ -150,28 +174,17 @@ class RestApp:
             return error_answer(deadline_exceeded(TIMED_OUT))
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        headers = dict(scope["headers"])
-        if int(headers.get(b"content-length", b"0") or 0) > self._largest:
-            raise self._too_large()
-        chunks, size, more = [], 0, True
+        chunks, more = [], True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise DisconnectedError
             chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > self._largest:
-                raise self._too_large()
             more = message.get("more_body", False)
         body = b"".join(chunks)
-        if b"gzip" in headers.get(b"content-encoding", b""):
+        if b"gzip" in dict(scope["headers"]).get(b"content-encoding", b""):
             return inflated(body)
         return body
-
-    def _too_large(self) -> ServingError:
-        return ServingError(
-            Code.RESOURCE_EXHAUSTED, f"request body is larger than {self._largest} bytes"
-        )
 
     async def _in_thread(self, work: Callable[..., Answer], *args: str | bytes) -> Answer:
         future = asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
@@ -185,6 +198,12 @@ class RestApp:
     def close(self) -> None:
         """Stop the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def open_paths(flags: Flags, metrics_path: str | None) -> set[str]:
+    """The paths that are answered without an API key."""
+    health = {LIVE, READY} if flags.health_without_key else set()
+    return health | ({metrics_path} if metrics_path and flags.metrics_without_key else set())
 
 
 def worker_threads(flags: Flags) -> int:

@@ -5,46 +5,116 @@
   parser stops behind such a head and would take the body for the new protocol's, so the head is
   read again without its Upgrade field.
 - HTTP/1.0 clients that ask for it keep their connection.
-- A connection that sends no head, or half of one, is closed after a while.
+- Clients that are slow, silent or greedy are refused (`limits.py`) in words where they can hear
+  them: 408, 413, 431 or 503, and a close that does not destroy the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
+import http
+from collections.abc import Sequence
+from typing import Any
 
 import httptools
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from serving.rest.json_output import error_body
+from serving.rest.limits import (
+    LINGER_BYTES,
+    LINGER_SECONDS,
+    MOST_PIPELINED,
+    STOPPING_SECONDS,
+    Limits,
+    Waiting,
+)
+from serving.rest.lingering import LingeringTransport
 
 KEEP_ALIVE = (b"connection", b"keep-alive")
+STOPPING = "the server is stopping"
+
+
+class Phase(enum.Enum):
+    """What a connection waits for."""
+
+    IDLE = "a request"
+    HEAD = "the rest of a head"
+    BODY = "the rest of a body"
+    BUSY = "our answer"
+
+
+class RefusedError(Exception):
+    """Ends the parsing: the client has been answered."""
 
 
 class Connection(HttpToolsProtocol):
     """A client's connection."""
 
-    # How long a request's head may take to arrive.
-    head_seconds = 60.0
+    transport: LingeringTransport  # type: ignore[assignment]
     _declining = False
-    _head_timer: asyncio.TimerHandle | None = None
+    _deaf = False
+    _stopping = False
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        limits: Limits,
+        waiting: Waiting,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(config, server_state, {}, loop)
+        self._limits, self._waiting = limits, waiting
+        self._phase, self._since, self._fresh = Phase.IDLE, loop.time(), True
+        self._head_bytes = self._body_bytes = self._discarded = self._unsent = 0
+        self._unsent_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first head."""
-        super().connection_made(transport)
-        self._await_head()
+        """Wait for the first head, if there is room for one more."""
+        lingering = LingeringTransport(transport, self._unread)
+        super().connection_made(lingering)  # type: ignore[arg-type]
+        full = len(self.connections) > self._limits.connections
+        if full and not self._waiting.make_room():
+            self._refuse(503, "the server has as many connections as it may")
+            return
+        self._waiting.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
-        self._head_came()
+        """Free its place."""
+        self._waiting.remove(self)
         super().connection_lost(exc)
+
+    # What comes -------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Read on; what follows an offer that is declined is HTTP/1.1 still."""
-        self._unset_keepalive_if_required()
+        if self._deaf or self.transport.lingers:
+            self._discard(len(data))
+            return
+        if self._phase is Phase.IDLE:
+            self._enter(Phase.HEAD)
+            self._head_bytes = 0
+        before, self._head_bytes = self._body_bytes, self._head_bytes + len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-        if self._head_timer is None and self._is_idle():
-            self._await_head()
+            if not self._deaf:
+                self._refuse(400, "Invalid HTTP request received.")
+            return
+        self._measure(before)
+
+    def _measure(self, before: int) -> None:
+        """Refuse a head, or what comes between and after a body's chunks, that grows on."""
+        if self._phase is Phase.BODY and self._body_bytes != before:
+            self._head_bytes = 0
+        if self._head_bytes > self._limits.head_bytes and self._phase in (Phase.HEAD, Phase.BODY):
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        self._refuse(431, f"the request's head is larger than {self._limits.head_bytes} bytes")
 
     def _feed(self, data: bytes) -> None:
         while True:
@@ -65,32 +135,181 @@ class Connection(HttpToolsProtocol):
         lines += [b"%s: %s" % field for field in self.headers if field[0] != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
 
+    def on_message_begin(self) -> None:
+        """A head begins; what came before it in the same piece was not its own."""
+        if self._phase is not Phase.HEAD:
+            self._enter(Phase.HEAD)
+            self._head_bytes = 0
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
-        """Start answering, unless the head is to be read again."""
-        self._head_came()
+        """Start answering, unless the head is to be read again, or too much is asked."""
         self._declining = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._declining:
             return
+        self._check_head()
         super().on_headers_complete()
-        if self.parser.get_http_version() == "1.0" and self.parser.should_keep_alive():
+        self._enter(Phase.BODY)
+        self._head_bytes = self._body_bytes = 0
+        if self._stopping:
+            self.cycle.keep_alive = False
+        elif self.parser.get_http_version() == "1.0" and self.parser.should_keep_alive():
             self.cycle.keep_alive = True
             self.cycle.default_headers = [*self.cycle.default_headers, KEEP_ALIVE]
 
+    def _check_head(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self._limits.head_bytes:
+            self._refuse_head()
+            raise RefusedError
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self._refuse(503, f"more than {MOST_PIPELINED} requests without waiting for an answer")
+            raise RefusedError
+        for name, value in self.headers:
+            if name == b"content-length":
+                self._check_body(int(value))
+
+    def _check_body(self, size: int) -> None:
+        if size > self._limits.body_bytes:
+            self._refuse(413, f"request body is larger than {self._limits.body_bytes} bytes")
+            raise RefusedError
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._body_bytes += len(body)
+        self._check_body(self._body_bytes)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if not self._declining:
-            super().on_message_complete()
+        if self._declining:
+            return
+        super().on_message_complete()
+        self._enter(Phase.IDLE if self.cycle.response_complete else Phase.BUSY)
 
-    def _is_idle(self) -> bool:
-        """Whether the last thing that came is the beginning of a head."""
-        answered = self.cycle is None or self.cycle.response_complete
-        return answered and self.timeout_keep_alive_task is None
+    def on_response_complete(self) -> None:
+        """An answer is written; what else was asked comes next."""
+        self._since = self.loop.time()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._phase is Phase.BUSY:
+            self._enter(Phase.IDLE)
 
-    def _await_head(self) -> None:
-        if not self.transport.is_closing():
-            self._head_timer = self.loop.call_later(self.head_seconds, self.transport.close)
+    # What does not come -----------------------------------------------------------------------
 
-    def _head_came(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def check(self, now: float) -> None:
+        """Refuse or close a connection whose client is late; called again and again."""
+        waited = now - self._since
+        if self.transport.lingers:
+            if waited > (LINGER_SECONDS / 4 if self._stopping else LINGER_SECONDS):
+                self.transport.abort()
+        elif self._is_unread_too_long(now):
+            self.transport.abort()
+        elif self._phase is Phase.BODY:
+            self._check_late_body(now, waited)
+        elif not self._owes():
+            self._check_late_head(waited)
+
+    def _check_late_body(self, now: float, waited: float) -> None:
+        if self.flow.read_paused or self.pipeline:
+            self._since = now  # it is we who do not read
+        elif self.cycle.response_complete:
+            if waited > LINGER_SECONDS:
+                self.transport.close()
+        elif self._stopping and waited > STOPPING_SECONDS:
+            self._refuse(503, STOPPING)
+        elif self._limits.late(waited, self._body_bytes):
+            self._refuse(408, f"the request's body did not arrive within {waited:.0f} s")
+
+    def _check_late_head(self, waited: float) -> None:
+        limit = self._limits.head_seconds
+        if self._phase is Phase.HEAD and waited > limit:
+            self._refuse(408, f"the request's head did not arrive within {limit:g} s")
+        elif self._phase is Phase.IDLE and waited > (
+            limit if self._fresh else self._limits.idle_seconds
+        ):
+            # In silence: an answer here might be taken for the next request's.
+            self.transport.close()
+
+    def _is_unread_too_long(self, now: float) -> bool:
+        """Whether the client does not read its answer."""
+        size = self.transport.get_write_buffer_size()
+        if self._unsent == 0 or size < self._unsent:
+            self._unsent_since = now
+        self._unsent = size
+        return size > 0 and now - self._unsent_since > self._limits.body_seconds
+
+    def evict(self) -> None:
+        """Make room for another client."""
+        if self._phase is Phase.IDLE:
+            self.transport.close()
+        else:
+            self._refuse(503, "the connection was needed by other clients")
+
+    def shutdown(self) -> None:
+        """Close when what has arrived as a whole is answered."""
+        self._stopping = True
+        self._since = self.loop.time()
+        if self._owes():
+            self.cycle.keep_alive = False
+        else:
+            self.transport.abort() if self._phase is Phase.HEAD else self.transport.close()
+
+    # How it ends ------------------------------------------------------------------------------
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase, self._since = phase, self.loop.time()
+        if phase is Phase.BUSY:
+            self._waiting.remove(self)
+        elif phase is not Phase.BODY:
+            self._fresh = self._fresh and phase is Phase.HEAD
+            self._waiting.add(self)
+
+    def _owes(self) -> bool:
+        """Whether a request has no answer yet; its body may still be coming."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _unread(self) -> bool:
+        """Whether the client may be sending still, so that a sudden close loses the answer."""
+        return self._deaf or self._phase in (Phase.HEAD, Phase.BODY)
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer the request that is coming in with an error, read no more, and close."""
+        self._deaf = True
+        self._since = self.loop.time()
+        self._waiting.remove(self)
+        if self._phase is Phase.HEAD and self._owes():
+            # The answers to those before it come first, and are all that is said.
+            self.cycle.keep_alive = False
+            return
+        if self._phase is Phase.BODY:
+            if self.cycle.response_started or self.pipeline:
+                self.transport.abort()
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._write_error(status, error_body(reason))
+        self.transport.close()
+
+    def _write_error(self, status: int, body: bytes) -> None:
+        fields: Sequence[tuple[bytes, bytes]] = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        phrase = http.HTTPStatus(status).phrase.encode()
+        lines = [b"HTTP/1.1 %d %s" % (status, phrase), *(b"%s: %s" % field for field in fields)]
+        self.transport.write(b"\r\n".join([*lines, b"", body]))
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.transport.abort()
+
+    def eof_received(self) -> Any:
+        """The client sends no more; the transport closes."""
+        return None

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import socket
 import threading
-import time
+from email.utils import formatdate
+from typing import cast
 
 import uvicorn
+from uvicorn.server import ServerState
 
+from serving.access.tls import Tls
 from serving.errors import Code, ServingError
-from serving.options import bare_host, host_and_port
+from serving.options import Flags, bare_host, host_and_port
 from serving.rest.app import RestApp
 from serving.rest.connection import Connection
+from serving.rest.limits import LINGER_SECONDS, Waiting, limits_of
+
+# Clients that may knock at the same moment.
+BACKLOG = 2048
+# How often a draining server looks whether it is done.
+DRAIN_TICK = 0.05
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
@@ -20,25 +31,74 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 class RestServer:
     """The application on a socket, in a thread of its own."""
 
-    def __init__(self, app: RestApp, host: str, port: int) -> None:
+    def __init__(self, app: RestApp, flags: Flags, tls: Tls | None = None) -> None:
         self.app = app
-        self._sockets = bound_sockets(host, port)
-        config = uvicorn.Config(
-            app, http=Connection, ws="none", lifespan="off", loop="asyncio",
-            log_config=None, access_log=False, server_header=False, timeout_keep_alive=75,
+        self._sockets = bound_sockets(flags.host, flags.rest_api_port)
+        self._tls = tls.context() if tls is not None else None
+        self._limits = limits_of(flags)
+        self._config = uvicorn.Config(
+            app, ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
+            server_header=False, proxy_headers=False,
         )  # fmt: skip
-        self._server = uvicorn.Server(config)
+        self._state, self._waiting = ServerState(), Waiting()
+        self._started, self._ending = threading.Event(), asyncio.Event()
+        self._grace = 0.0
+        self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, daemon=True, name="rest-server")
 
     def _run(self) -> None:
-        self._server.run(sockets=self._sockets)
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+
+        def connection() -> Connection:
+            return Connection(self._config, self._state, self._limits, self._waiting, loop)
+
+        times = (self._limits.head_seconds, LINGER_SECONDS) if self._tls else (None, None)
+        servers = [
+            await loop.create_server(
+                connection, sock=bound, ssl=self._tls, backlog=BACKLOG,
+                ssl_handshake_timeout=times[0], ssl_shutdown_timeout=times[1],
+            )
+            for bound in self._sockets
+        ]  # fmt: skip
+        self._started.set()
+        while not self._ending.is_set():
+            self._tick(loop.time())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), self._limits.tick)
+        for server in servers:
+            server.close()
+        await self._drain(loop.time() + self._grace)
+
+    def _tick(self, now: float) -> None:
+        """What is done now and then: the date for the answers, the clients that are late."""
+        self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        for connection in list(self._state.connections):
+            cast(Connection, connection).check(now)
+
+    async def _drain(self, until: float) -> None:
+        """Answer what has arrived as a whole; what has not by then is refused."""
+        connections = cast("set[Connection]", self._state.connections)
+        for connection in list(connections):
+            connection.shutdown()
+        while connections and (now := self._loop.time()) < until:
+            self._tick(now)
+            await asyncio.sleep(DRAIN_TICK)
+        for task in list(self._state.tasks):
+            task.cancel()  # the application answers that it is stopping
+        if self._state.tasks:
+            await asyncio.wait(self._state.tasks, timeout=DRAIN_TICK)
+        for connection in list(connections):
+            connection.transport.abort()
 
     def listen(self) -> str:
         """Accept connections; returns the addresses. Only health and status are answered."""
         if not self._thread.is_alive():
             self._thread.start()
-        while not self._server.started and self._thread.is_alive():
-            time.sleep(0.01)
+        while not self._started.wait(0.1) and self._thread.is_alive():
+            pass
         names = [bound.getsockname() for bound in self._sockets]
         return ", ".join(host_and_port(*name[:2]) for name in names)
 
@@ -50,9 +110,9 @@ class RestServer:
     def stop(self, grace: float) -> None:
         """Answer what is running, for at most `grace` seconds, and take nothing new."""
         self.app.ready = False
-        self._server.config.timeout_graceful_shutdown = max(1, int(grace))
-        self._server.should_exit = True
-        if self._thread.is_alive():
+        self._grace = grace
+        if self._started.is_set() and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ending.set)
             self._thread.join(grace + 1)
         self.app.close()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,30 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         requests, "run_batch", lambda batch, alone: (sizes.append(len(batch)), run(batch, alone))
     )
     return sizes
+
+
+CERTIFICATES = Path(__file__).parent / "certificates"
+
+
+@pytest.fixture(scope="session")
+def write_tls(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Writes an SSLConfig file of the tests' certificates; arguments replace its fields."""
+
+    def write(**fields: str | bool) -> Path:
+        text = {
+            "server_key": (CERTIFICATES / "server.key").read_text(),
+            "server_cert": (CERTIFICATES / "server.pem").read_text(),
+            "custom_ca": (CERTIFICATES / "ca.pem").read_text(),
+            **fields,
+        }
+        path = tmp_path_factory.mktemp("tls") / "ssl.config"
+        path.write_text("\n".join(f"{name}: {json.dumps(value)}" for name, value in text.items()))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tls_files(write_tls: Callable[..., Path]) -> tuple[Path, Path]:
+    """An SSLConfig file, and the authority that its server's certificate is trusted by."""
+    return write_tls(), CERTIFICATES / "ca.pem"

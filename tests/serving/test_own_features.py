@@ -7,7 +7,6 @@ import json
 import socket
 import threading
 import time
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -22,13 +21,13 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.client import Client
 from serving.client import main as client_main
+from serving.config.files import metrics_path
 from serving.errors import Code, ServingError
 from serving.grpc_api.unix_socket import SocketPath
+from serving.options import parse
 from tests.serving import web
 from tests.serving.conformance.conftest import eventually, predict_request
 from tests.serving.running import free_port, running
-
-CERTIFICATES = Path(__file__).parent / "certificates"
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,7 @@ def test_rest_timeout(address):
 def test_rest_body_limits(address):
     path = "/v1/models/text:predict"
     reply = web.post(address.rest, path, {"instances": ["a" * 200_000]})
-    assert (reply.status, reply.error) == (429, "request body is larger than 100000 bytes")
+    assert (reply.status, reply.error) == (413, "request body is larger than 100000 bytes")
     cut = gzip.compress(b'{"instances": ["a"]}')[:-9]
     reply = web.post(address.rest, path, cut, {"Content-Encoding": "gzip"})
     assert (reply.status, reply.error) == (400, "the gzip body is cut short")
@@ -213,39 +212,6 @@ def test_tensorflows_own_profiler_client(address, tmp_path):
     assert list(tmp_path.glob("plugins/profile/*/*.xplane.pb"))
 
 
-def test_tls_refuses_clients_without_a_certificate(models, tmp_path):
-    names = ("server.key", "server.pem", "ca.pem")
-    pem = {name: (CERTIFICATES / name).read_text() for name in names}
-    quoted = {name: json.dumps(text) for name, text in pem.items()}
-    path = tmp_path / "ssl.config"
-    path.write_text(
-        f"server_key: {quoted['server.key']} server_cert: {quoted['server.pem']} "
-        f"custom_ca: {quoted['ca.pem']} client_verify: true"
-    )
-    ca = pem["ca.pem"].encode()
-    key = (CERTIFICATES / "client.key").read_bytes()
-    known = grpc.ssl_channel_credentials(ca, key, (CERTIFICATES / "client.pem").read_bytes())
-    base = f"--model_base_path={models}/text"
-    with running(base, "--model_name=text", f"--ssl_config_file={path}") as address:
-        with Client(address.grpc, 20, known) as client:
-            assert client.score(["the cat"], model="text")[0].tokens == 3
-        for credentials in (grpc.ssl_channel_credentials(ca), None):
-            with Client(address.grpc, 3, credentials) as client:
-                with pytest.raises(ServingError) as error:
-                    client.score(["the cat"], model="text")
-                assert error.value.code in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
-
-
-def test_client_verify_needs_an_authority(tmp_path, capfd):
-    from serving.server import run
-
-    path = tmp_path / "ssl.config"
-    path.write_text("server_key: 'a' server_cert: 'b' client_verify: true")
-    port = f"--port={free_port()}"
-    assert run([port, "--model_base_path=/m", f"--ssl_config_file={path}"]) == 255
-    assert "client_verify needs custom_ca" in capfd.readouterr().out
-
-
 def test_config_file_is_polled_and_a_models_own_log_written(models, tmp_path):
     path = tmp_path / "models.config"
 
@@ -287,6 +253,25 @@ def test_labels_of_versions_that_are_not_there_yet(models, tmp_path):
     with running(f"--model_config_file={path}", allow) as address:
         reply = web.post(address.rest, "/v1/models/m/labels/stable:predict", {"instances": [2]})
         assert reply.json == {"predictions": [3.0]}
+
+
+@pytest.mark.parametrize("path", ["/metrics", "metrics"])
+def test_a_metrics_path_needs_no_slash(models, tmp_path, path):
+    monitoring = tmp_path / "monitoring.config"
+    monitoring.write_text(f'prometheus_config {{ enable: true path: "{path}" }}')
+    base = f"--model_base_path={models}/half_plus_two"
+    with running(base, f"--monitoring_config_file={monitoring}") as address:
+        page = web.get(address.rest, "/metrics")
+        assert page.status == 200
+        assert b"request_count" in page.body
+
+
+@pytest.mark.parametrize("path", ["/a b", "/metrics?x", "/m\u00fc"])
+def test_a_metrics_path_that_no_request_has_is_refused(tmp_path, path):
+    monitoring = tmp_path / "monitoring.config"
+    monitoring.write_text(f'prometheus_config {{ enable: true path: "{path}" }}', "utf-8")
+    with pytest.raises(ServingError, match="no request can have the path"):
+        metrics_path(parse([f"--monitoring_config_file={monitoring}"]))
 
 
 def test_platform_and_session_config_files(models, tmp_path):

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from serving.rest.connection import Connection
 from tests.serving.running import running
 
 PATH = "/v1/models/default:predict"
@@ -120,23 +119,4 @@ def test_http_1_0_connections_are_kept_when_the_client_asks(address):
             client.settimeout(10)
         ((status, fields, _),) = answers(client, [head(field, version="1.0") + body])
         assert (status, fields[b"connection"]) == (200, b"close")
-        assert client.recv(1) == b""
-
-
-@pytest.mark.parametrize("sent", [b"", b"POST /v1/mo"])
-def test_a_connection_without_a_head_is_closed(address, monkeypatch, sent):
-    monkeypatch.setattr(Connection, "head_seconds", 0.2)
-    with connected(address) as client:
-        client.sendall(sent)
-        assert client.recv(1) == b""
-
-
-def test_half_a_head_after_an_answer_is_closed(address, monkeypatch):
-    monkeypatch.setattr(Connection, "head_seconds", 0.2)
-    field, body = FRAMES["length"]
-    with connected(address) as client:
-        ((status, _, _),) = answers(client, [head(field) + body], quiet=0.3)
-        assert status == 200
-        client.settimeout(10)
-        client.sendall(b"POST /v1")
         assert client.recv(1) == b""

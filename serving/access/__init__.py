@@ -1,0 +1,1 @@
+"""Who may ask: TLS, API keys, and whether anyone else can reach the server."""

@@ -1,0 +1,103 @@
+"""What a client of the REST interface may take: bytes, seconds, connections.
+
+A connection that waits for its client can be closed at any moment, so the longest-waiting one
+makes room when there are as many as may be: clients that open connections and keep silent, or
+send halves of requests, cannot keep others out.
+"""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+from typing import Protocol
+
+from serving.options import Flags
+
+# A slower body is too slow, however long it may take altogether.
+BYTES_A_SECOND = 1024
+# How long, and for how much, a refused client's input is read on, so that it sees its answer.
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 16 << 20
+# How long a body may still take to arrive once the server is told to stop.
+STOPPING_SECONDS = 1.0
+MOST_PIPELINED = 100
+# Files of the process that are not REST connections: models, logs, gRPC connections.
+OTHER_FILES = 256
+MOST_FILES = 65536
+MILLI = 1000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a server's connections."""
+
+    head_bytes: int = 64 << 10
+    head_seconds: float = 30.0
+    body_bytes: int = 1 << 31
+    body_seconds: float = 60.0
+    idle_seconds: float = 75.0
+    connections: int = 4096
+
+    def late(self, waited: float, moved: int) -> bool:
+        """Whether a body of so many bytes so far, or an answer, has taken too long."""
+        return waited > self.body_seconds + moved / BYTES_A_SECOND
+
+    @property
+    def tick(self) -> float:
+        """How often to look for clients that are late."""
+        shortest = min(self.head_seconds, self.body_seconds, self.idle_seconds)
+        return max(0.02, min(1.0, shortest / 4))
+
+
+def limits_of(flags: Flags) -> Limits:
+    """The limits that the flags give."""
+    return Limits(
+        flags.rest_api_max_header_bytes,
+        flags.rest_api_header_timeout_in_ms / MILLI,
+        flags.rest_api_max_body_bytes,
+        flags.rest_api_body_timeout_in_ms / MILLI,
+        flags.rest_api_keep_alive_in_ms / MILLI,
+        max(1, min(flags.rest_api_max_connections, open_files() - OTHER_FILES)),
+    )
+
+
+def open_files() -> int:
+    """Files that this process may open, raised to what the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+class Evictable(Protocol):
+    """A connection that can be told to make room."""
+
+    def evict(self) -> None:
+        """Close it."""
+
+
+class Waiting:
+    """The connections that wait for their clients, the longest-waiting first."""
+
+    def __init__(self) -> None:
+        self._ordered: dict[Evictable, None] = {}
+
+    def add(self, connection: Evictable) -> None:
+        """It waits from now on."""
+        self._ordered.pop(connection, None)
+        self._ordered[connection] = None
+
+    def remove(self, connection: Evictable) -> None:
+        """It does not wait any more."""
+        self._ordered.pop(connection, None)
+
+    def make_room(self) -> bool:
+        """Close the longest-waiting one; False if there is none."""
+        oldest = next(iter(self._ordered), None)
+        if oldest is None:
+            return False
+        self.remove(oldest)
+        oldest.evict()
+        return True
