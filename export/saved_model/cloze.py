@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from export.report import keep_untracked
 from export.saved_model.graph import (
-    TEXT,
     Signatures,
     Tensors,
     likeliest_words,
+    on_text,
     variables_of,
     with_ends,
 )
@@ -35,12 +35,13 @@ class ClozeGraph(tf.Module):
         super().__init__()
         keep_untracked(self, python_model=model, graph=model)
         self.text = graph_tokenizer(model.tokenizer)
+        keep_untracked(self, encode=on_text(self.text.encode))
         self.resources = variables_of(model)
 
     def fill(self, text: tf.Tensor) -> Tensors:
         left, right = self.split_at_blank(text)
-        before = with_ends(self.text.encode(left), before=BOS, after=BOS)  # the blank's place
-        after = with_ends(self.text.encode(right), after=EOS)
+        before = with_ends(self.encode(left), before=BOS, after=BOS)  # the blank's place
+        after = with_ends(self.encode(right), after=EOS)
         ids = tf.concat([before, after], axis=1)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
         position = tf.cast(before.row_lengths(), tf.int32) - 1
@@ -61,7 +62,7 @@ class ClozeGraph(tf.Module):
         return halves[:, 0], halves[:, 1]
 
     def signatures(self) -> Signatures:
-        fill = tf.function(self.fill).get_concrete_function(TEXT)
+        fill = on_text(self.fill).get_concrete_function()
         return {"serving_default": fill, "fill": fill}
 
     def difference(self, loaded: tf.Module) -> float:

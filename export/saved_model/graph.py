@@ -6,8 +6,9 @@ export/saved_model/ngram_graph.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import tensorflow as tf
 
@@ -68,6 +69,15 @@ def _(model: InterpolatedLanguageModel) -> list[KerasModel]:
 def variables_of(model: PresetModel) -> list[tf.Variable]:
     """The raw variables of the Keras models that a model is made of."""
     return [v.value for part in keras_models(model) for v in part.variables]
+
+
+def on_text(function: Callable[..., Any]) -> Any:
+    """A function of a text tensor [batch] as one that is traced once, by whatever calls it.
+
+    What it does is in TensorFlow's own operations, so nothing is left for AutoGraph, which takes
+    seconds to find that out.
+    """
+    return tf.function(function, input_signature=[TEXT], autograph=False)
 
 
 def likeliest_words(log_probs: tf.Tensor, vocabulary: tf.Tensor) -> Tensors:

@@ -16,11 +16,11 @@ import tensorflow as tf
 
 from export.report import keep_untracked
 from export.saved_model.graph import (
-    TEXT,
     LanguageModelOnTensors,
     Signatures,
     Tensors,
     likeliest_words,
+    on_text,
     prefixed,
     unprefixed,
     variables_of,
@@ -58,13 +58,19 @@ class LanguageModelGraph(tf.Module):
         self.tables = None if graph is model else graph  # counted models' graphs hold tables
         self.text = graph_tokenizer(model.tokenizer)
         self.resources = resources
+        # What several signatures have in common is traced, saved and loaded once.
+        keep_untracked(
+            self,
+            encode=on_text(self.text.encode),
+            log_probs_after=on_text(self._log_probs_after),
+        )
 
     def contexts(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """`<bos>` and each text's ids, padded: [batch, time] and lengths [batch]."""
-        ids = with_ends(self.text.encode(text), before=BOS)
+        ids = with_ends(self.encode(text), before=BOS)
         return ids.to_tensor(), tf.cast(ids.row_lengths(), tf.int32)
 
-    def log_probs_after(self, text: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
+    def _log_probs_after(self, text: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
         """Log-probabilities [batch, vocabulary] after each text, and the state there."""
         ids, lengths = self.contexts(text)
         state = self.graph.consume_graph(ids, lengths - 1)
@@ -79,7 +85,7 @@ class LanguageModelGraph(tf.Module):
         return {"probabilities": tf.exp(self.log_probs_after(text)[0])}
 
     def score(self, text: tf.Tensor) -> Tensors:
-        encoded = self.text.encode(text)
+        encoded = self.encode(text)
         inputs = with_ends(encoded, before=BOS)
         targets = with_ends(encoded, after=EOS).to_tensor()
         log_probs = self.graph.token_log_probs_graph(inputs.to_tensor(), targets)
@@ -105,11 +111,11 @@ class LanguageModelGraph(tf.Module):
 
     def signatures(self) -> Signatures:
         """Concrete functions by signature name."""
-        next_word = tf.function(self.next_word).get_concrete_function(TEXT)
+        next_word = on_text(self.next_word).get_concrete_function()
         traced = {"serving_default": next_word, "next_word": next_word}
         for name in ("distribution", "score", "prefill"):
-            traced[name] = tf.function(getattr(self, name)).get_concrete_function(TEXT)
-        traced["step"] = tf.function(self.step).get_concrete_function(
+            traced[name] = on_text(getattr(self, name)).get_concrete_function()
+        traced["step"] = tf.function(self.step, autograph=False).get_concrete_function(
             tf.TensorSpec([None], tf.int32, name="token_id"), **self.state_specs()
         )
         return traced

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.report import keep_untracked
-from export.saved_model.graph import TEXT, Signatures, Tensors, variables_of, with_ends
+from export.saved_model.graph import Signatures, Tensors, on_text, variables_of, with_ends
 from zoo.models import Seq2Seq
 from zoo.models.seq2seq.unknown_words import CONTINUED, MARK
 from zoo.text import BOS, EOS, PAD, UNK
@@ -143,7 +143,7 @@ class TranslationGraph(tf.Module):
 
     def signatures(self) -> Signatures:
         """Concrete functions by signature name."""
-        translate = tf.function(self.translate).get_concrete_function(TEXT)
+        translate = on_text(self.translate).get_concrete_function()
         return {"serving_default": translate, "translate": translate}
 
     def difference(self, loaded: tf.Module) -> float:

@@ -50,7 +50,7 @@ class LiteCloze(LiteModule[list[int]]):
             tf.TensorSpec([1], tf.int32, name="position"),
         ]
         return {
-            name: tf.function(getattr(self, name)).get_concrete_function(*specs)
+            name: tf.function(getattr(self, name), autograph=False).get_concrete_function(*specs)
             for name in ("fill", "score")
         }
 
@@ -82,7 +82,7 @@ class LiteCloze(LiteModule[list[int]]):
         """The file's answers for every word of the sentences against the model's."""
         fill, score = map(interpreter.get_signature_runner, ("fill", "score"))
         compared = Comparison()
-        expected_of = tf.function(self.python_model.fill_log_probs_graph)
+        expected_of = tf.function(self.python_model.fill_log_probs_graph, autograph=False)
         for row, place in self.places(enough(sentences)):
             feeds = self.feeds(row, place)
             expected = expected_of(*map(tf.constant, feeds.values())).numpy()[0]

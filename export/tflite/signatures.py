@@ -94,9 +94,13 @@ class LiteLanguageModel(LiteModule[list[int]]):
         length = tf.TensorSpec([1], tf.int32, name="length")
         token = tf.TensorSpec([1], tf.int32, name="token_id")
         return {
-            "step": tf.function(self.step).get_concrete_function(token, **self.state_specs()),
-            "prefill": tf.function(self.prefill).get_concrete_function(ids, length),
-            "score": tf.function(self.score).get_concrete_function(ids, length),
+            "step": tf.function(self.step, autograph=False).get_concrete_function(
+                token, **self.state_specs()
+            ),
+            "prefill": tf.function(self.prefill, autograph=False).get_concrete_function(
+                ids, length
+            ),
+            "score": tf.function(self.score, autograph=False).get_concrete_function(ids, length),
         }
 
     def state_specs(self) -> dict[str, tf.TensorSpec]:
@@ -122,7 +126,7 @@ class LiteLanguageModel(LiteModule[list[int]]):
         return compare_language_model(self.python_model, interpreter, sentences, self.length)
 
     def examples(self, sentences: Rows) -> Iterator[tuple[str, Inputs]]:
-        step = tf.function(self.step)
+        step = tf.function(self.step, autograph=False)
         for row in contexts(sentences, self.length):
             state = carried(self.graph.initial_state(1))
             for token in row[:-1]:
