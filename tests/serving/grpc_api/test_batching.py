@@ -92,7 +92,9 @@ def test_a_bad_request_fails_alone(ask, runs):
     good = tf.train.Example()
     good.features.feature["x"].float_list.value.append(2.0)
     sent = [b"\x00nonsense" if i % 5 == 2 else good.SerializeToString() for i in range(10)]
-    for _ in range(2):
+    for turn in range(20):
+        if turn > 1 and max(runs) > 1:
+            break
         futures = [ask(example(text)) for text in sent]
         for i, future in enumerate(futures):
             if i % 5 == 2:
