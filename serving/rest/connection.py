@@ -24,7 +24,7 @@ from uvicorn.server import ServerState
 
 from serving.rest.json_output import error_body
 from serving.rest.limits import (
-    LINGER_BYTES,
+    DISCARD_SECONDS,
     LINGER_SECONDS,
     MOST_PIPELINED,
     STOPPING_SECONDS,
@@ -69,7 +69,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, {}, loop)
         self._limits, self._waiting = limits, waiting
         self._phase, self._since, self._fresh = Phase.IDLE, loop.time(), True
-        self._head_bytes = self._body_bytes = self._discarded = self._unsent = 0
+        self._head_bytes = self._body_bytes = self._unsent = 0
         self._unsent_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -92,7 +92,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on; what follows an offer that is declined is HTTP/1.1 still."""
         if self._deaf or self.transport.lingers:
-            self._discard(len(data))
+            self._discard()
             return
         if self._phase is Phase.IDLE:
             self._enter(Phase.HEAD)
@@ -200,39 +200,45 @@ class Connection(HttpToolsProtocol):
 
     # What does not come -----------------------------------------------------------------------
 
-    def check(self, now: float) -> None:
-        """Refuse or close a connection whose client is late; called again and again."""
+    def check(self, now: float) -> bool:
+        """Refuse or close a connection whose client is late; whether there was need to."""
         waited = now - self._since
         if self.transport.lingers:
-            if waited > (LINGER_SECONDS / 4 if self._stopping else LINGER_SECONDS):
-                self.transport.abort()
+            late = waited > (LINGER_SECONDS / 4 if self._stopping else LINGER_SECONDS)
+            end = self.transport.abort
         elif self._is_unread_too_long(now):
-            self.transport.abort()
+            late, end = True, self.transport.abort
         elif self._phase is Phase.BODY:
-            self._check_late_body(now, waited)
-        elif not self._owes():
-            self._check_late_head(waited)
+            return self._check_body_in_time(now, waited)
+        else:
+            return not self._owes() and self._check_head_in_time(waited)
+        if late:
+            end()
+        return late
 
-    def _check_late_body(self, now: float, waited: float) -> None:
+    def _check_body_in_time(self, now: float, waited: float) -> bool:
         if self.flow.read_paused or self.pipeline:
             self._since = now  # it is we who do not read
-        elif self.cycle.response_complete:
-            if waited > LINGER_SECONDS:
+            return False
+        if self.cycle.response_complete:
+            if late := waited > LINGER_SECONDS:
                 self.transport.close()
-        elif self._stopping and waited > STOPPING_SECONDS:
+            return late
+        if self._stopping and waited > STOPPING_SECONDS:
             self._refuse(503, STOPPING)
         elif self._limits.late(waited, self._body_bytes):
             self._refuse(408, f"the request's body did not arrive within {waited:.0f} s")
+        return self._deaf
 
-    def _check_late_head(self, waited: float) -> None:
+    def _check_head_in_time(self, waited: float) -> bool:
         limit = self._limits.head_seconds
-        if self._phase is Phase.HEAD and waited > limit:
-            self._refuse(408, f"the request's head did not arrive within {limit:g} s")
-        elif self._phase is Phase.IDLE and waited > (
-            limit if self._fresh else self._limits.idle_seconds
-        ):
+        if self._phase is Phase.HEAD:
+            if late := waited > limit:
+                self._refuse(408, f"the request's head did not arrive within {limit:g} s")
+        elif late := waited > (limit if self._fresh else self._limits.idle_seconds):
             # In silence: an answer here might be taken for the next request's.
             self.transport.close()
+        return late
 
     def _is_unread_too_long(self, now: float) -> bool:
         """Whether the client does not read its answer."""
@@ -305,10 +311,10 @@ class Connection(HttpToolsProtocol):
         lines = [b"HTTP/1.1 %d %s" % (status, phrase), *(b"%s: %s" % field for field in fields)]
         self.transport.write(b"\r\n".join([*lines, b"", body]))
 
-    def _discard(self, size: int) -> None:
-        self._discarded += size
-        if self._discarded > LINGER_BYTES:
-            self.transport.abort()
+    def _discard(self) -> None:
+        """Drop what comes, unhurriedly: a client that pours must not take the others' time."""
+        self.transport.pause_reading()
+        self.loop.call_later(DISCARD_SECONDS, self.transport.resume_reading)
 
     def eof_received(self) -> Any:
         """The client sends no more; the transport closes."""

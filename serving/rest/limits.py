@@ -15,12 +15,12 @@ from serving.options import Flags
 
 # A slower body is too slow, however long it may take altogether.
 BYTES_A_SECOND = 1024
-# How long, and for how much, a refused client's input is read on, so that it sees its answer.
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 16 << 20
+# How long a refused client's input is read on, so that it sees its answer, and the pause after
+# each piece of it.
+LINGER_SECONDS, DISCARD_SECONDS = 2.0, 0.05
 # How long a body may still take to arrive once the server is told to stop.
 STOPPING_SECONDS = 1.0
-MOST_PIPELINED = 100
+MOST_PIPELINED = 16
 # Files of the process that are not REST connections: models, logs, gRPC connections.
 OTHER_FILES = 256
 MOST_FILES = 65536

@@ -27,8 +27,16 @@ class LingeringTransport:
         self.write = transport.write
         self.abort = transport.abort
         self.get_write_buffer_size = transport.get_write_buffer_size
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
+
+    def pause_reading(self) -> None:
+        """Take nothing from the client for now."""
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take what the client sends."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """A fact about the connection, such as `peername`."""

@@ -20,8 +20,10 @@ from serving.rest.app import RestApp
 from serving.rest.connection import Connection
 from serving.rest.limits import LINGER_SECONDS, Waiting, limits_of
 
-# Clients that may knock at the same moment.
-BACKLOG = 2048
+# Clients that may knock at the same moment. Between those that are let in, and between those that
+# are ended or looked at, in a row, others are answered.
+BACKLOG, ACCEPTED_AT_ONCE = 2048, 8
+ENDED_AT_ONCE, CHECKED_AT_ONCE = 8, 256
 # How often a draining server looks whether it is done.
 DRAIN_TICK = 0.05
 
@@ -58,33 +60,39 @@ class RestServer:
         times = (self._limits.head_seconds, LINGER_SECONDS) if self._tls else (None, None)
         servers = [
             await loop.create_server(
-                connection, sock=bound, ssl=self._tls, backlog=BACKLOG,
+                connection, sock=bound, ssl=self._tls, backlog=ACCEPTED_AT_ONCE,
                 ssl_handshake_timeout=times[0], ssl_shutdown_timeout=times[1],
             )
             for bound in self._sockets
         ]  # fmt: skip
+        for bound in self._sockets:
+            bound.listen(BACKLOG)  # asyncio takes as many in a row as it is told to let wait
         self._started.set()
         while not self._ending.is_set():
-            self._tick(loop.time())
+            await self._tick()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), self._limits.tick)
         for server in servers:
             server.close()
         await self._drain(loop.time() + self._grace)
 
-    def _tick(self, now: float) -> None:
+    async def _tick(self) -> None:
         """What is done now and then: the date for the answers, the clients that are late."""
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-        for connection in list(self._state.connections):
-            cast(Connection, connection).check(now)
+        acted = 0
+        for index, connection in enumerate(list(self._state.connections)):
+            acted += cast(Connection, connection).check(self._loop.time())
+            if acted > ENDED_AT_ONCE or index % CHECKED_AT_ONCE == 0:
+                acted = 0
+                await asyncio.sleep(0)  # the others' turn
 
     async def _drain(self, until: float) -> None:
         """Answer what has arrived as a whole; what has not by then is refused."""
         connections = cast("set[Connection]", self._state.connections)
         for connection in list(connections):
             connection.shutdown()
-        while connections and (now := self._loop.time()) < until:
-            self._tick(now)
+        while connections and self._loop.time() < until:
+            await self._tick()
             await asyncio.sleep(DRAIN_TICK)
         for task in list(self._state.tasks):
             task.cancel()  # the application answers that it is stopping
