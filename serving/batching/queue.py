@@ -102,5 +102,6 @@ class BatchQueue:
             if count and rows + request.rows > self._limits.rows:
                 break
             count, rows = count + 1, rows + request.rows
+        count = self._limits.run_now([request.rows for request in self._waiting[:count]])
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         return batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from pathlib import Path
@@ -20,8 +21,10 @@ from serving.codec import protos
 from serving.errors import Code, ServingError, invalid_argument
 from serving.options import CPUS, Flags
 
+log = logging.getLogger("serving.config.files")
 T = TypeVar("T", bound=Message)
 PLATFORM = "tensorflow"
+PAD_UP, BATCH_DOWN = "PAD_UP", "BATCH_DOWN"
 DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
 URI = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -152,6 +155,9 @@ def with_batching_defaults(parameters: Any) -> Any:
                 f"{name} must be positive; was {getattr(parameters, name).value}"
             )
     _check_batch_sizes(parameters)
+    policy = parameters.batch_padding_policy.value
+    if policy not in ("", PAD_UP, BATCH_DOWN):
+        log.warning("batch_padding_policy %s acts as %s: it needs a TPU's costs", policy, PAD_UP)
     return parameters
 
 

@@ -55,15 +55,19 @@ class Model:
     """A queue whose batches run until they are ended."""
 
     def __init__(
-        self, rows: int = 32, threads: int = 2, queue: int = 4, parallel_batches: int = 1
+        self,
+        rows: int = 32,
+        threads: int = 2,
+        queue: int = 4,
+        parallel_batches: int = 1,
+        sizes: tuple[int, ...] = (),
     ) -> None:
         self.clock = Clock()
         self.sizes: list[int] = []
         self.alone: list[bool] = []
         self.running: list[list[Request]] = []
-        self._queue = BatchQueue(
-            self.clock, Limits(rows, WAIT, threads, queue, parallel_batches), self._start
-        )
+        limits = Limits(rows, WAIT, threads, queue, parallel_batches, sizes, batch_down=True)
+        self._queue = BatchQueue(self.clock, limits, self._start)
 
     def _start(self, queue, batch, alone) -> None:
         self.sizes.append(len(batch))
@@ -267,3 +271,35 @@ def test_a_request_that_is_given_up_is_in_no_batch():
     model.clock.passes(1.1 * WAIT)
     assert model.running == [[second]]
     assert not model.remove(second)
+
+
+@pytest.mark.parametrize(
+    ("rows", "now"),
+    [([1] * 18, 16), ([10, 6, 2], 2), ([10, 8], 2), ([1] * 3, 3), ([1] * 16, 16), ([40], 1)],
+)
+def test_batch_down_leaves_what_is_above_a_size_to_the_next_batch(rows, now):
+    parameters = protos.BatchingParameters(allowed_batch_sizes=[4, 16, 32])
+    parameters.max_batch_size.value = 32
+    assert Limits.of(with_batching_defaults(parameters)).run_now(rows) == len(rows)
+    parameters.batch_padding_policy.value = "BATCH_DOWN"
+    assert Limits.of(with_batching_defaults(parameters)).run_now(rows) == now
+
+
+def test_with_batch_down_the_rest_waits_on():
+    model = Model(sizes=(4, 32))
+    model.ask(1)
+    model.ask(6)
+    model.end()
+    model.clock.passes(1.1 * WAIT)
+    assert model.sizes == [1, 4]
+    model.ask(2)
+    model.end()
+    model.clock.passes(1.1 * WAIT)
+    assert model.sizes == [1, 4, 4]
+
+
+def test_a_policy_that_needs_a_tpu_is_told_to_act_as_another(caplog):
+    parameters = protos.BatchingParameters()
+    parameters.batch_padding_policy.value = "MINIMIZE_TPU_COST_PER_REQUEST"
+    assert not Limits.of(with_batching_defaults(parameters)).batch_down
+    assert "acts as PAD_UP" in caplog.text
