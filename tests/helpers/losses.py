@@ -1,8 +1,9 @@
 """Loss and gradients of a small model on fixed texts, on whichever backend Keras runs.
 
-    KERAS_BACKEND=jax python -m tests.helpers.losses FOLDER OUT.npz
+    KERAS_BACKEND=jax python -m tests.helpers.losses FOLDER OUT.npz NAME,... NAME,...
 
-loads every preset of a folder, as a user's fresh process would, and writes its loss and gradients.
+loads the first presets of a folder, as a user's fresh process would, and writes the loss and the
+gradients of each; the second ones are asked for answers too.
 """
 
 from __future__ import annotations
@@ -97,12 +98,25 @@ def with_jax(model: Any, rows: Sequence[int]) -> tuple[float, list[np.ndarray]]:
     return float(value), [np.asarray(g) for g in gradients]
 
 
-def main(folder: str, target: str) -> None:
+def answers(model: Any) -> np.ndarray:
+    """Figures of what a user asks: of words to fill in, translations, or next words and scores."""
+    if hasattr(model, "fill"):
+        return np.array([p for _, p in model.fill(["the ___ is small"], k=3)[0]])
+    if hasattr(model, "translate"):
+        return np.array([score for _, score in model.translate(GERMAN[1:2], beam=2)[0]])
+    words = [p for _, p in model.next_words(ENGLISH[1:2], k=3)[0]]
+    return np.array([*words, model.score(ENGLISH[1:2])[0].log_prob])
+
+
+def main(folder: str, target: str, names: str, asked: str) -> None:
     results = {}
-    for path in sorted(Path(folder).iterdir()):
-        value, gradients = loss_and_gradients(zoo.load(path))
-        results[path.name] = np.array(value)
-        results |= {f"{path.name}/{i}": gradient for i, gradient in enumerate(gradients)}
+    for name in names.split(","):
+        model = zoo.load(Path(folder) / name)
+        value, gradients = loss_and_gradients(model)
+        results[name] = np.array(value)
+        if name in asked.split(","):
+            results[f"{name}/answers"] = answers(model)
+        results |= {f"{name}/{i}": gradient for i, gradient in enumerate(gradients)}
     np.savez(target, **results)
 
 

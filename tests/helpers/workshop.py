@@ -15,10 +15,18 @@ import numpy as np
 from tests.helpers.architectures import ARCHITECTURES, made
 
 ROOT = Path(__file__).parents[2]
+# A graph runs once, so its compilation is what takes time.
+QUIET_AND_QUICK = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 
 
 class Workshop:
-    """What checks share: presets of all models, other processes' answers, one server."""
+    """What checks share: presets of all models, other processes' answers, one server.
+
+    Args:
+        folder: for what they write.
+        names: the architectures that are exported, loaded by a fresh process, and asked for
+            answers there; None for all. JAX gives the losses and gradients of all.
+    """
 
     def __init__(self, folder: Path, names: list[str] | None = None) -> None:
         self.folder = folder
@@ -29,19 +37,28 @@ class Workshop:
     def presets(self) -> Path:
         """Every architecture's preset."""
         folder = self.folder / "presets"
-        for name in self.names:
-            made(ARCHITECTURES[name]).save_to_preset(folder / name)
+        for name, architecture in ARCHITECTURES.items():
+            made(architecture).save_to_preset(folder / name)
         return folder
 
     @cache  # noqa: B019
     def answers_on(self, backend: str) -> dict[str, np.ndarray]:
         """Losses and gradients that a fresh process with this backend finds for the presets."""
         target = self.folder / f"{backend}.npz"
+        names = list(ARCHITECTURES) if backend == "jax" else self.names
         subprocess.run(
-            [sys.executable, "-m", "tests.helpers.losses", str(self.presets), str(target)],
+            [
+                sys.executable,
+                "-m",
+                "tests.helpers.losses",
+                str(self.presets),
+                str(target),
+                ",".join(names),
+                ",".join(self.names),
+            ],
             check=True,
             cwd=ROOT,
-            env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env={**os.environ, "KERAS_BACKEND": backend, **QUIET_AND_QUICK},
         )
         return dict(np.load(target))
 
