@@ -156,7 +156,7 @@ def test_a_cancelled_request_leaves_its_batch(ask, address, runs):
 
 
 def test_others_are_answered_while_a_model_is_slow(ask, address, runs):
-    first = slow(ask, runs, 4 * SLOW)
+    first = slow(ask, runs)
     with grpc.insecure_channel(address.grpc) as channel:
         status = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus
         request = get_model_status_pb2.GetModelStatusRequest()
