@@ -17,7 +17,7 @@ from serving.models.servable import Servable
 from serving.models.signatures import Signature
 from serving.session.gathering import Shapes, inner_shapes
 from serving.session.limits import Limits
-from serving.session.program import GraphRunner
+from serving.session.runner import GraphRunner
 from serving.session.sharing import TIMED_OUT, Ends
 
 
@@ -53,6 +53,7 @@ class PendingPredict(ABC):
         self._handle = ServableHandle(engine, call, spec)
         self.deadline = call.deadline
         self.rows = 0
+        self.gone = False
         self.answer: bytes | None = None
         self.error: ServingError | None = None
         runner = self._handle.servable.runner

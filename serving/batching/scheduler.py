@@ -13,7 +13,8 @@ from serving.batching import requests
 from serving.batching.queue import BatchQueue
 from serving.batching.requests import BatchKey, PendingPredict
 from serving.errors import Code, ServingError
-from serving.session.program import GraphRunner
+from serving.session.callers import Together, on_behalf_of
+from serving.session.runner import GraphRunner
 from serving.session.sharing import TIMED_OUT
 
 log = logging.getLogger("serving.batching")
@@ -46,6 +47,7 @@ class BatchScheduler:
             self._add(queue, pending)
             return await future
         except asyncio.CancelledError:
+            pending.gone = True
             if queue.remove(pending):
                 pending.fail(_gone(pending))
             raise
@@ -76,7 +78,7 @@ class BatchScheduler:
         def run() -> None:
             started = time.monotonic()
             try:
-                requests.run_batch(batch, alone)
+                on_behalf_of(Together(batch), requests.run_batch, batch, alone)
             except BaseException as caught:
                 requests.end_all(batch, caught)
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -24,6 +23,7 @@ from tensorflow_serving.apis import (
 
 from serving.engine import Call, Engine
 from serving.errors import Code, ServingError, from_exception, invalid_argument, truncated
+from serving.session.callers import in_thread
 
 log = logging.getLogger("serving.grpc")
 STATUS = {status.value[0]: status for status in grpc.StatusCode}
@@ -110,8 +110,7 @@ def in_threads(method: Method, threads: Executor) -> Answering:
     """Answer in a thread, so that the event loop goes on."""
 
     def answering(data: bytes, deadline: float | None) -> Awaitable[bytes]:
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(threads, method.answer, data, deadline)
+        return in_thread(threads, method.answer, data, deadline)
 
     return answering
 

@@ -5,7 +5,6 @@ Others go to threads. Each request is parsed once, whichever way it goes.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -20,6 +19,7 @@ from serving.grpc_api.methods import Method
 from serving.inference import predict as inference
 from serving.models import signatures
 from serving.models.servable import Servable
+from serving.session.callers import in_thread
 
 LARGEST_ELEMENTS = 4 << 10
 
@@ -53,16 +53,15 @@ class BatchedPredict:
 
     async def __call__(self, data: bytes, deadline: float | None) -> bytes:
         """The serialized response to a serialized request."""
-        run = asyncio.get_running_loop().run_in_executor
         if len(data) > LARGEST_BYTES:
-            return await run(self._threads, self._method.answer, data, deadline)
+            return await in_thread(self._threads, self._method.answer, data, deadline)
         request = self._method.parse(data)
         if self._engine.batches(request.model_spec) and _is_small(request):
             pending = PendingGrpcPredict(self._engine, Call("GRPC", "Predict", deadline), request)
             if pending.can_batch:
                 return await self._scheduler.schedule(pending)
             pending.abandon()
-        return await run(self._threads, self._method.respond, request, deadline)
+        return await in_thread(self._threads, self._method.respond, request, deadline)
 
 
 def _is_small(request: predict_pb2.PredictRequest) -> bool:

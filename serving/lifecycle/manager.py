@@ -243,6 +243,8 @@ class Manager:
         return True
 
     def _unload_entry(self, entry: ModelVersion) -> None:
+        if entry.servable is not None:
+            entry.servable.runner.retire()
         entry.drain()
         if entry.servable is not None:
             entry.servable.close()

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -16,13 +17,20 @@ from tensorflow_serving.config import platform_config_pb2
 from export.report import STRICT_JSON
 from serving.codec import protos
 from serving.config.files import read_text_proto, with_batching_defaults
-from serving.errors import Code, ServingError, from_exception, invalid_argument, not_found
+from serving.errors import (
+    Code,
+    ServingError,
+    failed_precondition,
+    from_exception,
+    invalid_argument,
+    not_found,
+)
 from serving.models import signatures, unbatchable
 from serving.models.servable import LoadOptions, Servable
 from serving.options import Flags
 from serving.session.limits import Limits
 from serving.session.parallelism import parallel_batches, session_config
-from serving.session.program import Batching, GraphRunner
+from serving.session.runner import Batching, GraphRunner
 from serving.session.tf_private import SavedModelLoader
 
 log = logging.getLogger("serving.models.loader")
@@ -114,6 +122,7 @@ def _load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
 
 
 def _load_saved_model(name: str, version: int, path: str, options: LoadOptions) -> Servable:
+    files = _fingerprint(path)
     session, meta_graph, parallel = _restore_with_extra_ops(path, options)
     table = {
         key: signatures.from_definition(key, definition)
@@ -126,8 +135,20 @@ def _load_saved_model(name: str, version: int, path: str, options: LoadOptions) 
             unbatchable.unbatchable(table, meta_graph.graph_def),
             unbatchable.aliases(table),
         )
-    runner = GraphRunner(session, f"{name} {version}", batching, _all_fetches(table))
+
+    def restored() -> tf.compat.v1.Session:
+        if _fingerprint(path) != files:
+            raise failed_precondition(f"the files of {path} are not those that were loaded")
+        return _restore_with_extra_ops(path, options)[0]
+
+    runner = GraphRunner(session, f"{name} {version}", batching, _all_fetches(table), restored)
     return Servable(name, version, table, runner)
+
+
+def _fingerprint(path: str) -> list[tuple[str, int, int]]:
+    """Changes when a file of a version does."""
+    stats = [(str(file), file.stat()) for file in sorted(Path(path).rglob("*"))]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
 
 def _all_fetches(

@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import config_pb2
 
 from serving.codec.tensors import Fetched
 from serving.models.signatures import Signature
-from serving.session.program import GraphRunner
+from serving.session.runner import GraphRunner
 
 
 class Runner(Protocol):
@@ -25,6 +25,10 @@ class Runner(Protocol):
         fetches: tuple[str, ...],
         deadline: float | None = None,
     ) -> Sequence[Fetched]: ...
+
+    def retire(self) -> None: ...
+
+    def abort(self) -> None: ...
 
     def close(self) -> None: ...
 

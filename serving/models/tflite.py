@@ -78,6 +78,12 @@ class TFLiteRunner:
         except queue.Empty:
             raise deadline_exceeded("Timed out waiting for a free interpreter") from None
 
+    def retire(self) -> None:
+        """No new requests will come."""
+
+    def abort(self) -> None:
+        """Nothing can be done: an interpreter runs to its end."""
+
     def close(self) -> None:
         """Free the interpreters."""
         while not self._free.empty():

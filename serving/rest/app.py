@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from serving.access.keys import ApiKeys, refusal
@@ -19,6 +19,7 @@ from serving.errors import Code, ServingError, deadline_exceeded
 from serving.options import Flags
 from serving.rest import openapi
 from serving.rest.gzip_body import inflated
+from serving.rest.leaving import DisconnectedError, GivenUpOnLeaving
 from serving.rest.routes import (
     MODEL_API,
     NOT_FOUND_PAGE,
@@ -27,6 +28,7 @@ from serving.rest.routes import (
     error_answer,
     malformed,
 )
+from serving.session.callers import in_thread
 
 log = logging.getLogger("serving.rest")
 CORS = (
@@ -44,15 +46,12 @@ STOPPING = "the server is stopping"
 BATCHING_THREADS = 64
 LIVE, READY = "/v1/health/live", "/v1/health/ready"
 UNAUTHENTICATED = error_answer(refusal())
+FACTS_THREADS = 2
 
 # An ASGI connection's facts and events, as uvicorn gives them.
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class DisconnectedError(Exception):
-    """The client went away before its request was complete."""
 
 
 class RestApp:
@@ -73,6 +72,8 @@ class RestApp:
         self._metrics_path = metrics_path
         self._keys, self._without_key = keys, open_paths(flags, metrics_path)
         self._pool = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="rest")
+        # Status and metadata are told whatever runs.
+        self._facts = ThreadPoolExecutor(FACTS_THREADS, thread_name_prefix="rest-facts")
         self._scheduler = BatchScheduler(self._pool) if flags.enable_batching else None
         self.ready = False
         self.starting = True
@@ -116,7 +117,7 @@ class RestApp:
         if method == "POST":
             return await self._post(scope, receive, path, query)
         if method == "GET":
-            return await self._in_thread(self._routes.get, path, query)
+            return await self._in_thread(self._facts, self._routes.get, path, query)
         return error_answer(malformed(method, path))
 
     def _admits(self, keys: ApiKeys, scope: Scope, path: str) -> bool:
@@ -158,11 +159,12 @@ class RestApp:
             body = await self._body(scope, receive)
         except ServingError as error:
             return error_answer(error)
-        if self._scheduler is not None and len(body) <= LARGEST_BYTES:
-            answer = await self._batched(self._scheduler, path, query, body)
-            if answer is not None:
-                return answer
-        return await self._in_thread(self._routes.post, path, query, body)
+        with GivenUpOnLeaving(receive):
+            if self._scheduler is not None and len(body) <= LARGEST_BYTES:
+                answer = await self._batched(self._scheduler, path, query, body)
+                if answer is not None:
+                    return answer
+            return await self._in_thread(self._pool, self._routes.post, path, query, body)
 
     async def _batched(
         self, scheduler: BatchScheduler, path: str, query: str, body: bytes
@@ -186,18 +188,20 @@ class RestApp:
             return inflated(body)
         return body
 
-    async def _in_thread(self, work: Callable[..., Answer], *args: str | bytes) -> Answer:
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
-        if self._timeout <= 0:
-            return await future
+    async def _in_thread(
+        self, threads: Executor, work: Callable[..., Answer], *args: str | bytes
+    ) -> Answer:
+        limit = self._timeout + TIMEOUT_MARGIN if self._timeout > 0 else None
         try:
-            return await asyncio.wait_for(future, self._timeout + TIMEOUT_MARGIN)
+            async with asyncio.timeout(limit):
+                return await in_thread(threads, work, *args)
         except TimeoutError:
             return error_answer(deadline_exceeded(TIMED_OUT))
 
     def close(self) -> None:
         """Stop the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._pool, self._facts):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def open_paths(flags: Flags, metrics_path: str | None) -> set[str]:

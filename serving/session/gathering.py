@@ -11,6 +11,7 @@ import numpy as np
 
 from serving.codec.tensors import Fetched
 from serving.errors import Code, ServingError, deadline_exceeded
+from serving.session.callers import Together, Waiter, on_behalf_of
 from serving.session.limits import Limits
 from serving.session.sharing import TIMED_OUT, Ends, Outcome, SharedRuns
 
@@ -31,6 +32,12 @@ class Waiting:
     arrays: list[np.ndarray]
     rows: int
     deadline: float | None
+    waiter: Waiter | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether its client is."""
+        return self.waiter is not None and self.waiter.gone
 
 
 @dataclass
@@ -97,7 +104,8 @@ class ThreadBatches:
             if self._open.get(key) is batch:
                 del self._open[key]
         try:
-            batch.outcomes = self._shared.run(key[0], batch.requests)
+            run, waiters = self._shared.run, Together(batch.requests)
+            batch.outcomes = on_behalf_of(waiters, run, key[0], batch.requests)
         except BaseException as caught:
             batch.outcomes = [caught] * len(batch.requests)
         finally:

@@ -3,26 +3,29 @@
 Below `Session.run`'s checks of feeds and fetches, whose answers are the same for each request, a
 call takes 5 µs on a very small model, and each can have its own options: how long it may take, and
 whether the caller's thread runs the operations or the threads of the inter-op pool.
+
+TensorFlow ends a run at its timeout only in the pool, whose change of threads costs a very small
+model three times its own time. So a run far from its deadline has its timeout there, but none in
+the caller's thread: the watchdog finds it if it overruns, and its runner ends it.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from serving.codec.tensors import Fetched
-from serving.errors import deadline_exceeded, invalid_argument
-from serving.session.gathering import ThreadBatches, Waiting
-from serving.session.limits import Limits
-from serving.session.lone_requests import LoneRequestDetector
-from serving.session.sharing import TIMED_OUT, Ends, Outcome, SharedRuns, Sharing, Verdicts
-from serving.session.tf_private import SessionCall, passing_run_options, run_options
+from serving.errors import deadline_exceeded
+from serving.session.sharing import TIMED_OUT, Ends
+from serving.session.tf_private import SessionCall, run_options
 from serving.session.threads import RunCounter, ThreadChoice
+from serving.session.watchdog import WATCHDOG, Owner
 
 MOST_PROGRAMS = 64
 # A deadline this many times the slowest run seen does not need to be watched.
@@ -34,6 +37,31 @@ RUNS = RunCounter()
 
 # For as long as the process lives, so never deleted.
 IN_POOL, IN_CALLERS_THREAD = run_options(), run_options(inter_op_thread_pool=CALLERS_THREAD)
+# Timeouts are rounded up to so many digits of the binary system, so there are few of them.
+TIMEOUT_BITS = 5
+LONGEST_TIMEOUT_MS = (1 << 31) - 1
+
+
+def timed(seconds: float) -> Any:
+    """RunOptions of a run in the pool that ends after so many seconds, or a sixteenth later."""
+    milliseconds = min(max(1, int(seconds * 1000)), LONGEST_TIMEOUT_MS)
+    shift = max(0, milliseconds.bit_length() - TIMEOUT_BITS)
+    return _timed_options(min(((milliseconds >> shift) + 1) << shift, LONGEST_TIMEOUT_MS))
+
+
+@cache
+def _timed_options(milliseconds: int) -> Any:
+    return run_options(timeout_in_ms=milliseconds)
+
+
+class _Nobody:
+    """An owner that lets its runs go on."""
+
+    def end_runs(self, unwanted: Sequence[object], others: int) -> None:
+        """Nothing is done."""
+
+
+NOBODY = _Nobody()
 
 
 class Program:
@@ -44,45 +72,55 @@ class Program:
         session: tf.compat.v1.Session,
         feeds: Sequence[str],
         fetches: Sequence[str],
+        owner: Owner = NOBODY,
+        overran: bool = False,
     ) -> None:
+        """`owner`: ends runs that nobody waits for; `overran`: always give runs a timeout."""
         unique = sorted(set(fetches))  # a session keeps what it makes for each order
         self._call = SessionCall(session, feeds, unique)
         self._order = [unique.index(name) for name in fetches]
         self._is_in_order = self._order == list(range(len(fetches)))
         self._choice = ThreadChoice()
         self._slowest: float | None = None
+        self._ends = Ends(tuple(feeds), tuple(fetches))
+        self._owner, self._overran = owner, overran
 
     def run(self, arrays: Sequence[np.ndarray], deadline: float | None) -> list[Fetched]:
         """Run to the fetched values; `deadline` is on the clock of time.monotonic()."""
         start = time.monotonic()
-        if deadline is None or self._is_far(deadline - start):
-            values = self._run_unwatched(arrays)
-        else:
-            values = self._run_before(arrays, deadline - start)
+        left = None if deadline is None else deadline - start
+        thread = WATCHDOG.started(self._owner, self._ends, deadline)
+        try:
+            if left is None or self._is_far(left):
+                values = self._run_unhurried(arrays, left)
+            elif left <= 0:
+                raise deadline_exceeded(TIMED_OUT)
+            else:
+                values = self._call(arrays, timed(left))
+        finally:
+            WATCHDOG.ended(thread)
         took = time.monotonic() - start
         # The first run also prepares the graph, so what was slow once is slowly forgotten.
         self._slowest = max(took, DECAY * (self._slowest or 0.0))
         return values if self._is_in_order else [values[i] for i in self._order]
 
     def _is_far(self, left: float) -> bool:
-        return self._slowest is not None and left > FAR_DEADLINE * self._slowest
+        if self._slowest is None or self._overran:
+            return False
+        return left > FAR_DEADLINE * self._slowest
 
-    def _run_unwatched(self, arrays: Sequence[np.ndarray]) -> list[Fetched]:
+    def _run_unhurried(self, arrays: Sequence[np.ndarray], left: float | None) -> list[Fetched]:
         with RUNS as concurrency:
             free = concurrency.leaves_cores_free
             in_pool = self._choice.in_pool if free else concurrency.overflows
+            options = IN_CALLERS_THREAD
+            if in_pool:
+                options = IN_POOL if left is None else timed(left)
             start = time.perf_counter()
-            values = self._call(arrays, IN_POOL if in_pool else IN_CALLERS_THREAD)
+            values = self._call(arrays, options)
             if free:
                 self._choice.record(in_pool, time.perf_counter() - start)
             return values
-
-    def _run_before(self, arrays: Sequence[np.ndarray], left: float) -> list[Fetched]:
-        """In the pool, as the caller's thread has to watch the clock."""
-        if left <= 0:
-            raise deadline_exceeded(TIMED_OUT)
-        with passing_run_options(timeout_in_ms=max(1, int(left * 1000))) as options:
-            return self._call(arrays, options)
 
 
 class Chosen:
@@ -97,91 +135,29 @@ class Chosen:
         return [values[place] for place in self._places]
 
 
-@dataclass(frozen=True)
-class Batching:
-    """How a version batches: its file's limits and what is known of its signatures at load."""
-
-    limits: Limits
-    unbatchable: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    aliases: Mapping[str, str] = field(default_factory=dict)
-
-
-class GraphRunner:
-    """A loaded graph and its session; programs are made on first use and kept."""
+class Programs:
+    """The programs of a session, made on first use and kept."""
 
     def __init__(
         self,
         session: tf.compat.v1.Session,
-        name: str = "model",
-        batching: Batching | None = None,
-        all_fetches: Mapping[tuple[str, ...], tuple[str, ...]] | None = None,
+        all_fetches: Mapping[tuple[str, ...], tuple[str, ...]],
+        owner: Owner,
+        overran: Container[object] = (),
     ) -> None:
         """`all_fetches`: by what is fed, everything that is ever fetched."""
-        self._session = session
+        self.session = session
+        self._all_fetches, self._owner, self._overran = all_fetches, owner, overran
         self._programs: dict[Ends, Program] = {}
         self._lock = threading.Lock()
-        self._lone_requests = LoneRequestDetector()
-        self._all_fetches = all_fetches or {}
-        self.limits: Limits | None = None  # set for a model that batches
-        if batching is not None:
-            self.limits = batching.limits
-            self._verdicts = Verdicts(name, batching.unbatchable, batching.aliases)
-            self._shared = SharedRuns(self._run, batching.limits, self._verdicts)
-            self._batches = ThreadBatches(self._shared, batching.limits)
+
+    def __len__(self) -> int:
+        return len(self._programs)
 
     def run(
-        self,
-        feeds: tuple[str, ...],
-        arrays: Sequence[np.ndarray],
-        fetches: tuple[str, ...],
-        deadline: float | None = None,
-    ) -> Sequence[Fetched]:
-        """The values of `fetches` for these feeds, batched with other requests where it can be.
-
-        Args:
-            feeds: graph tensor names.
-            arrays: one array a feed.
-            fetches: graph tensor names.
-            deadline: time.monotonic() after which nobody wants the answer.
-        """
-        ends = Ends(feeds, fetches)
-        rows = self.rows_to_batch(ends, arrays)
-        if not rows:
-            return self._run(ends, arrays, deadline)
-        request = Waiting(list(arrays), rows, deadline)
-        with self._lone_requests as alone:
-            if not alone:
-                return self._batches.run(ends, request)
-            outcome = self._shared.run_alone(ends, request)
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
-
-    def rows_to_batch(self, ends: Ends, arrays: Sequence[np.ndarray]) -> int:
-        """How many rows a request brings into a batch; 0 for one that can only run by itself.
-
-        Raises:
-            ServingError: INVALID_ARGUMENT for more rows than a batch may have.
-        """
-        if self.limits is None or self._verdicts.of(ends).refused:
-            return 0
-        sizes = {array.shape[0] if array.ndim else 0 for array in arrays}
-        rows = sizes.pop() if len(sizes) == 1 else 0
-        if rows > self.limits.rows:
-            raise invalid_argument(
-                f"Task size {rows} is larger than maximum input batch size {self.limits.rows}"
-            )
-        return rows
-
-    def run_batch(self, ends: Ends, requests: Sequence[Sharing], alone: bool) -> Sequence[Outcome]:
-        """What each of these requests ends with; `alone`: there is one and nothing else runs."""
-        if alone:
-            return [self._shared.run_alone(ends, request) for request in requests]
-        return self._shared.run(ends, requests)
-
-    def _run(
         self, ends: Ends, arrays: Sequence[np.ndarray], deadline: float | None
     ) -> list[Fetched]:
+        """The values of one set of feeds and fetches."""
         program = self._programs.get(ends)
         return (program or self._make(ends)).run(arrays, deadline)
 
@@ -197,12 +173,14 @@ class GraphRunner:
     def _made(self, ends: Ends) -> Program:
         program = self._programs.get(ends)
         if program is None:
-            program = self._programs[ends] = Program(self._session, *ends)
+            overran = ends in self._overran
+            program = Program(self.session, *ends, self._owner, overran)
+            self._programs[ends] = program
         return program
 
     def close(self) -> None:
-        """Give the session's memory back; no request may be running."""
+        """Give the session's memory back; runs in it are cancelled."""
         self._programs.clear()
-        graph = self._session.graph
-        self._session.close()
+        graph = self.session.graph
+        self.session.close()
         del graph

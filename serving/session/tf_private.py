@@ -8,8 +8,7 @@ one is found by that test.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,16 +26,6 @@ def run_options(**options: Any) -> Any:
     """RunOptions as a `SessionCall` takes them; never freed, so for constants."""
     serialized = config_pb2.RunOptions(**options).SerializeToString()
     return pywrap_tf_session.TF_NewBufferFromString(serialized)
-
-
-@contextmanager
-def passing_run_options(**options: Any) -> Iterator[Any]:
-    """RunOptions for one call."""
-    buffer = run_options(**options)
-    try:
-        yield buffer
-    finally:
-        pywrap_tf_session.TF_DeleteBuffer(buffer)
 
 
 class SessionCall:

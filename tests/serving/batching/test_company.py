@@ -152,7 +152,7 @@ def refused(address, name):
     """Whether the model has found out that a signature can share no run."""
     servable = address.server.manager.available("m") and address.server.manager.find("m").servable
     tensors = {info.tensor for info in servable.signatures[name].outputs.values()}
-    return bool(tensors & servable.runner._verdicts._refused)
+    return bool(tensors & servable.runner.verdicts._refused)
 
 
 def test_answers_are_those_of_lone_requests(served, runs):

@@ -57,7 +57,7 @@ def test_ten_thousand_inner_shapes_leave_nothing_behind(runner):
         seconds.append(time.perf_counter() - started)
         assert [answer[0][0, 0] for answer in answers] == [1.0, 2.0]
         if size % (SHAPES // 2) == 0:
-            operations.append(len(graph_runner._session.graph.get_operations()))
+            operations.append(len(graph_runner.programs.session.graph.get_operations()))
             memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     half = SHAPES // 2
     first, last = statistics.median(seconds[:half]), statistics.median(seconds[half:])
@@ -74,5 +74,5 @@ def test_every_set_of_outputs_is_answered_and_few_are_kept(runner):
             (fetches, x) = signature.fetches(chosen), np.float32([[1.0]])
             values = graph_runner.run(signature.feeds, [x], fetches)
             assert [value.item() - 1.0 for value in values] == [int(name[1:]) for name in chosen]
-    assert len(graph_runner._programs) <= MOST_PROGRAMS + 1
-    assert len(graph_runner._verdicts._verdicts) <= MOST_VERDICTS
+    assert len(graph_runner.programs) <= MOST_PROGRAMS + 1
+    assert len(graph_runner.verdicts._verdicts) <= MOST_VERDICTS

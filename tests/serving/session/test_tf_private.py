@@ -20,7 +20,6 @@ PRIVATE = re.compile(
 # module, name, and the parameters that are passed by name or position
 NAMES = [
     ("client.pywrap_tf_session", "TF_NewBufferFromString", None),
-    ("client.pywrap_tf_session", "TF_DeleteBuffer", None),
     ("client.session", "BaseSession._extend_graph", ["self"]),
     ("client.session", "BaseSession._call_tf_sessionrun",
      ["self", "options", "feed_dict", "fetch_list", "target_list", "run_metadata"]),
@@ -58,7 +57,6 @@ def test_a_call_without_checks_gives_what_a_session_gives():
         x = tf.compat.v1.placeholder(tf.float32, [None], "x")
         fetches = [(x * 2).name, (x + 1).name]
         call = tf_private.SessionCall(session, [x.name], fetches)
-        with tf_private.passing_run_options(timeout_in_ms=60_000) as options:
-            values = call([np.float32([1, 2])], options)
+        values = call([np.float32([1, 2])], tf_private.run_options(timeout_in_ms=60_000))
         expected = session.run(fetches, {x: [1, 2]})
     np.testing.assert_array_equal(values, expected)

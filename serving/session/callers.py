@@ -1,0 +1,81 @@
+"""Who waits for what a thread computes: known to the thread, so that a run can be given up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Waiter(Protocol):
+    """Whoever waits."""
+
+    @property
+    def gone(self) -> bool: ...
+
+
+class Request(Waiter, Protocol):
+    """A request of several that share a run."""
+
+    @property
+    def deadline(self) -> float | None: ...
+
+
+class Caller:
+    """A client's call."""
+
+    __slots__ = ("gone",)
+
+    def __init__(self) -> None:
+        self.gone = False
+
+
+class Together:
+    """The requests of a batch: gone when none of them is wanted any more."""
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self._requests = requests
+
+    @property
+    def gone(self) -> bool:
+        """Whether each of them was given up or is past its deadline."""
+        now = time.monotonic()
+        return all(r.gone or (r.deadline is not None and r.deadline <= now) for r in self._requests)
+
+
+class _OfThread(threading.local):
+    waiter: Waiter | None = None
+
+
+_of_thread = _OfThread()
+
+
+def current() -> Waiter | None:
+    """Who waits for what this thread computes, if that is known."""
+    return _of_thread.waiter
+
+
+def on_behalf_of(waiter: Waiter, work: Callable[..., T], *args: Any) -> T:
+    """Call `work` for somebody who may give it up."""
+    before = _of_thread.waiter
+    _of_thread.waiter = waiter
+    try:
+        return work(*args)
+    finally:
+        _of_thread.waiter = before
+
+
+async def in_thread(threads: Executor, work: Callable[..., T], *args: Any) -> T:
+    """Call `work` in a thread; cancelling this gives up the run that the thread waits for."""
+    caller = Caller()
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(threads, on_behalf_of, caller, work, *args)
+    except asyncio.CancelledError:
+        caller.gone = True
+        raise
