@@ -6,60 +6,84 @@ written by field number.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 import tensorflow as tf
 
 from serving.codec import wire
-from serving.errors import Code, ServingError
+from serving.errors import Code, ServingError, invalid_argument
+from serving.grpc_api.methods import Answering, handler
+from serving.session.callers import current, in_thread
 
 SERVICE = "tensorflow.ProfilerService"
 DURATION, ROOT, SESSION = 1, 5, 6
 EMPTY_TRACE, MONITOR_TEXT = 7, 1
 LONGEST_MS = 600_000
+THREADS = 4
+TICK_SECONDS = 0.1
 Fields = dict[int, Any]  # an integer or bytes by number
 
 
 class Profiler:
-    """Profile, Terminate and Monitor; one trace at a time."""
+    """Profile, Terminate and Monitor; one of them at a time, in threads of their own."""
 
     def __init__(self) -> None:
         self._running = threading.Lock()
         self._ended = threading.Event()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="profiler")
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """The generic handler to add to a gRPC server."""
         methods = {"Profile": self.profile, "Terminate": self.terminate, "Monitor": self.monitor}
         return grpc.method_handlers_generic_handler(
-            SERVICE, {name: _handler(method) for name, method in methods.items()}
+            SERVICE, {name: handler(self._answering(method)) for name, method in methods.items()}
         )
+
+    def _answering(self, method: Callable[[Fields], bytes]) -> Answering:
+        return lambda data, deadline: in_thread(self._threads, _answer, method, data)
 
     def profile(self, request: Fields) -> bytes:
         """Trace for the asked time and write the trace below the asked directory."""
         duration = min(int(request.get(DURATION, 0)) or 1000, LONGEST_MS)
         root = request.get(ROOT, b"").decode()
         session = request.get(SESSION, b"").decode()
+        with self._only_one():
+            found = self._trace(duration, root, session)
+        return wire.integer(EMPTY_TRACE, 0 if found else 1)
+
+    @contextlib.contextmanager
+    def _only_one(self) -> Iterator[None]:
         if not self._running.acquire(blocking=False):
-            raise ServingError(Code.ALREADY_EXISTS, "another profile is being taken")
+            raise ServingError(Code.RESOURCE_EXHAUSTED, "another profile is being taken")
         try:
             self._ended.clear()
-            found = self._trace(duration, root, session)
+            yield
         finally:
             self._running.release()
-        return wire.integer(EMPTY_TRACE, 0 if found else 1)
+
+    def _wait(self, milliseconds: int) -> None:
+        """Wait until the time is over, Terminate was called or the client has gone."""
+        caller, until = current(), time.monotonic() + milliseconds / 1000
+        while (left := until - time.monotonic()) > 0:
+            gone = caller is not None and caller.gone
+            if gone or self._ended.wait(min(left, TICK_SECONDS)):
+                return
 
     def _trace(self, duration_ms: int, root: str, session: str) -> bool:
         with tempfile.TemporaryDirectory() as directory:
             tf.profiler.experimental.start(directory)
             try:
-                self._ended.wait(duration_ms / 1000)
+                self._wait(duration_ms)
             finally:
                 tf.profiler.experimental.stop()
             traces = glob.glob(os.path.join(directory, "plugins", "profile", "*", "*"))
@@ -79,9 +103,10 @@ class Profiler:
 
     def monitor(self, request: Fields) -> bytes:
         """A line about the process over the asked time."""
-        before = os.times()
-        threading.Event().wait(min(int(request.get(DURATION, 0)) or 1000, LONGEST_MS) / 1000)
-        after = os.times()
+        with self._only_one():
+            before = os.times()
+            self._wait(min(int(request.get(DURATION, 0)) or 1000, LONGEST_MS))
+            after = os.times()
         wall = max(after.elapsed - before.elapsed, 1e-9)
         # The system's estimate of a process's time can go back by a tick.
         busy = max(0.0, after.user + after.system - before.user - before.system)
@@ -89,20 +114,11 @@ class Profiler:
         return wire.delimited(MONITOR_TEXT, text.encode())
 
 
-def _handler(method: Callable[[Fields], bytes]) -> grpc.RpcMethodHandler:
-    def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
-        try:
-            return method(_fields(data))
-        except ServingError as error:
-            return context.abort(_status(error.code), error.message)
-        except (ValueError, OSError, tf.errors.OpError) as error:
-            return context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-
-    return grpc.unary_unary_rpc_method_handler(handle)
-
-
-def _status(code: Code) -> grpc.StatusCode:
-    return next(status for status in grpc.StatusCode if status.value[0] == code)
+def _answer(method: Callable[[Fields], bytes], data: bytes) -> bytes:
+    try:
+        return method(_fields(data))
+    except (ValueError, OSError, tf.errors.OpError) as error:
+        raise invalid_argument(str(error)) from error
 
 
 def _fields(data: bytes) -> Fields:

@@ -31,6 +31,7 @@ PREDICTION = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionServi
 MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
 HEALTH_NAMES = ("", "PredictionService", "ModelService", PREDICTION, MODEL)
 BATCHING_THREADS = 64
+FACTS_THREADS = RELOAD_THREADS = 2
 # How long a message may still take to arrive once the server is told to stop.
 STOPPING_SECONDS = 1.0
 DRAIN_TICK = 0.02
@@ -70,6 +71,9 @@ class GrpcServer:
         )
         self._options = server_options(flags)
         self._threads = ThreadPoolExecutor(worker_threads(flags), thread_name_prefix="grpc")
+        # Administration does not wait for predictions, nor status and metadata for a reload.
+        self._facts = ThreadPoolExecutor(FACTS_THREADS, thread_name_prefix="grpc-facts")
+        self._reloads = ThreadPoolExecutor(RELOAD_THREADS, thread_name_prefix="grpc-reload")
         self._health = health.aio.HealthServicer()
         self._socket = SocketPath(flags.grpc_socket_path) if flags.grpc_socket_path else None
         self._server: grpc.aio.Server
@@ -80,8 +84,13 @@ class GrpcServer:
         prediction, model = prediction_methods(engine), model_methods(engine)
         services = {
             PREDICTION: {name: in_threads(m, self._threads) for name, m in prediction.items()},
-            MODEL: {name: in_threads(m, self._threads) for name, m in model.items()},
+            MODEL: {name: in_threads(m, self._reloads) for name, m in model.items()},
         }
+        for service, name, method in (
+            (PREDICTION, "GetModelMetadata", prediction["GetModelMetadata"]),
+            (MODEL, "GetModelStatus", model["GetModelStatus"]),
+        ):
+            services[service][name] = in_threads(method, self._facts)
         predict = BatchedPredict(engine, prediction["Predict"], self._threads)
         services[PREDICTION]["Predict"] = predict
         return [
@@ -145,7 +154,8 @@ class GrpcServer:
         if self._socket is not None:
             self._socket.withdraw()
         wait_for(self._stop(grace))
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._facts, self._reloads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def _stop(self, grace: float) -> None:
         stopping = asyncio.ensure_future(self._server.stop(grace))

@@ -38,12 +38,12 @@ RUNS = RunCounter()
 # For as long as the process lives, so never deleted.
 IN_POOL, IN_CALLERS_THREAD = run_options(), run_options(inter_op_thread_pool=CALLERS_THREAD)
 # Timeouts are rounded up to so many digits of the binary system, so there are few of them.
-TIMEOUT_BITS = 5
+TIMEOUT_BITS = 8
 LONGEST_TIMEOUT_MS = (1 << 31) - 1
 
 
 def timed(seconds: float) -> Any:
-    """RunOptions of a run in the pool that ends after so many seconds, or a sixteenth later."""
+    """RunOptions of a run in the pool that ends after so many seconds, or a hundredth later."""
     milliseconds = min(max(1, int(seconds * 1000)), LONGEST_TIMEOUT_MS)
     shift = max(0, milliseconds.bit_length() - TIMEOUT_BITS)
     return _timed_options(min(((milliseconds >> shift) + 1) << shift, LONGEST_TIMEOUT_MS))
@@ -89,7 +89,9 @@ class Program:
         """Run to the fetched values; `deadline` is on the clock of time.monotonic()."""
         start = time.monotonic()
         left = None if deadline is None else deadline - start
-        thread = WATCHDOG.started(self._owner, self._ends, deadline)
+        # A hundredth later, as TensorFlow's own timeout may end it first.
+        overdue = None if left is None else start + 1.01 * left
+        thread = WATCHDOG.started(self._owner, self._ends, overdue)
         try:
             if left is None or self._is_far(left):
                 values = self._run_unhurried(arrays, left)

@@ -1,0 +1,101 @@
+"""No client keeps others out: with runs it has left, with profiles, with requests for too much."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+
+import grpc
+import pytest
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
+
+from serving.client import Client
+from serving.codec import wire
+from serving.rest.leaving import GivenUpOnLeaving
+from serving.session.watchdog import WATCHDOG
+from tests.serving import web
+from tests.serving.conformance.conftest import eventually, predict_request
+from tests.serving.running import running
+
+ENDLESS = 2_000_000_000
+WORKERS = 2
+PROFILER = "/tensorflow.ProfilerService"
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+
+
+@pytest.fixture(scope="module")
+def address(models):
+    with running(
+        f"--model_config_file={models}/models.config",
+        f"--grpc_max_threads={WORKERS}",
+        f"--rest_api_num_threads={WORKERS}",
+        "--rest_api_timeout_in_ms=0",
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr(WATCHDOG, "interval", 0.05)
+    monkeypatch.setattr(WATCHDOG, "grace", 0.1)
+    monkeypatch.setattr(GivenUpOnLeaving, "patience", 0.05)
+
+
+def status(address):
+    with grpc.insecure_channel(address.grpc) as channel:
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = "loop"
+        stub = model_service_pb2_grpc.ModelServiceStub(channel)
+        return stub.GetModelStatus(request, timeout=2).model_version_status[0].state
+
+
+def leave_runs(address, interface):
+    """Occupy every worker with runs without a deadline, and go."""
+    if interface == "rest":
+        host, _, port = address.rest.removeprefix("http://").partition(":")
+        body = json.dumps({"instances": [ENDLESS]})
+        head = f"POST /v1/models/loop:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
+        sockets = [socket.create_connection((host, int(port))) for _ in range(WORKERS)]
+        for one in sockets:
+            one.sendall(f"{head}\r\n\r\n{body}".encode())
+        time.sleep(0.3)
+        for one in sockets:
+            one.close()
+    else:
+        with grpc.insecure_channel(address.grpc) as channel:
+            data = predict_request("loop", steps=[ENDLESS]).SerializeToString()
+            calls = [channel.unary_unary(PREDICT).future(data) for _ in range(WORKERS)]
+            time.sleep(0.3)
+            assert status(address) == 30  # told though every worker runs
+            for call in calls:
+                call.cancel()
+
+
+@pytest.mark.parametrize("interface", ["grpc", "rest"])
+def test_clients_that_leave_lock_nobody_out(address, soon, interface):
+    leave_runs(address, interface)
+    made = Client(address.grpc, 20) if interface == "grpc" else Client.rest(address.rest, 20)
+    with made as client:
+        assert client.score(["the cat"], model="text")[0].tokens == 3
+    assert web.get(address.rest, "/v1/models/loop").status == 200
+    assert eventually(lambda: not WATCHDOG._notes)
+
+
+def test_one_profile_at_a_time_and_not_longer_than_its_client(address):
+    long = wire.integer(1, 600_000)
+    with grpc.insecure_channel(address.grpc) as channel:
+        monitor = channel.unary_unary(f"{PROFILER}/Monitor")
+        first = monitor.future(long)
+
+        def refused():
+            try:
+                monitor(wire.integer(1, 1), timeout=5)
+            except grpc.RpcError as error:
+                return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            return False
+
+        assert eventually(refused)
+        assert status(address) == 30
+        first.cancel()
+        assert eventually(lambda: not refused())
