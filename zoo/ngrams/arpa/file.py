@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import re
 import zlib
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, NoReturn, Self
+from typing import IO, Any, NoReturn, Self
 
 import numpy as np
 
@@ -25,6 +26,8 @@ NUMERALS = b"0123456789+-.eE"  # of these alone `float` reads what ARPA files me
 OTHER_SPACES = (b"\v", b"\f")  # `bytes.split` cuts at them; ARPA files do not
 SEPARATORS = re.compile(rb"[ \t\r\n]+")
 LOWEST, HIGHEST = -1e37, 99.0  # of a backoff, which float32 and a probability must bear
+MOST_UNPACKED = 100  # times the size of a gzip file; models unpack to 3 to 6 times theirs
+LITTLE = 2**20  # bytes that any file may unpack to
 RULE = "a section must have as many entries as the header says"
 
 
@@ -44,6 +47,30 @@ class Entries:
     backoff: np.ndarray
 
 
+class Unpacked(io.RawIOBase):
+    """The content of a gzip file, as long as it can be a model's.
+
+    Args:
+        file: the open file.
+        size: its bytes before unpacking.
+    """
+
+    def __init__(self, file: gzip.GzipFile, size: int) -> None:
+        self.file = file
+        self.left = MOST_UNPACKED * size + LITTLE
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; returns how many bytes came."""
+        count = self.file.readinto(buffer)
+        self.left -= count
+        if self.left < 0:
+            raise OSError(f"they unpack to more than {MOST_UNPACKED} times their size")
+        return count
+
+
 class ArpaFile:
     """An open ARPA file, plain or gzip."""
 
@@ -57,7 +84,10 @@ class ArpaFile:
             self._raw.seek(0)
         except OSError as error:
             raise ZooError(f"cannot read {path}: {error.strerror}") from None
-        self._file = gzip.GzipFile(fileobj=self._raw) if compressed else self._raw
+        self._file = self._raw
+        if compressed:
+            unpacked = Unpacked(gzip.GzipFile(fileobj=self._raw), path.stat().st_size)
+            self._file = io.BufferedReader(unpacked, 2**17)
 
     def __enter__(self) -> Self:
         return self

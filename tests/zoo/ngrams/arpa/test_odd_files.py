@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import math
 import re
@@ -174,3 +175,34 @@ def test_a_word_that_an_arpa_file_would_cut_is_not_written(tmp_path: Path) -> No
     with pytest.raises(ZooError, match="the word 'New York': an ARPA file would cut it in two"):
         model.save_arpa(tmp_path / "model.arpa")
     assert list(tmp_path.iterdir()) == []
+
+
+HEADER = "\\data\\\nngram 1={0}\nngram 2={0}\n\n\\1-grams:\n-1\t<s>\n"
+
+
+@pytest.mark.parametrize("more", ["", "ngram 3=999999999999999999\n"])
+def test_a_header_that_promises_the_moon_costs_nothing(more: str, tmp_path: Path) -> None:
+    text = HEADER.format(10**12).replace("\n\n", f"\n{more}\n")
+    (tmp_path / "moon.arpa").write_text(text)
+    with pytest.raises(ZooError, match=r"moon.arpa, line .*: the file ends after 1 1-grams of the"):
+        NGramLanguageModel.from_arpa(tmp_path / "moon.arpa")
+
+
+@pytest.mark.parametrize("line", [b"a", b"-1\t<s> a\n"], ids=["one line", "the same line"])
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(line: bytes, tmp_path: Path) -> None:
+    start = b"\\data\\\nngram 1=3\nngram 2=99999999\n\n\\1-grams:\n"
+    start += b"-1\t<s>\n-1\t</s>\n-1\ta\n\n\\2-grams:\n"
+    with gzip.open(tmp_path / "bomb.gz", "wb") as file:
+        file.write(start)
+        for _ in range(8):
+            file.write(line * (2**21 // len(line)))
+    with pytest.raises(ZooError, match=r"bomb.gz, line .*unpack to more than 100 times their size"):
+        NGramLanguageModel.from_arpa(tmp_path / "bomb.gz")
+
+
+def test_the_page_on_arpa_files_names_tests_that_are_there() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "ngrams-arpa.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py"))
+    assert len(named) > 15
+    assert named <= set(re.findall(r"^def (test_\w+)", code, re.MULTILINE))
