@@ -101,12 +101,15 @@ class PresetModel(ABC):
             raise ZooError(
                 f"{directory} holds a {preset.class_name}, not a {cls.__name__}; use zoo.load"
             )
+        store.check_files(directory, preset)
         try:
             return cls.from_assets(directory, preset.config)
-        except ZooError:
-            raise
-        except (TypeError, ValueError) as error:
-            # Keras answers unknown or impossible constructor arguments with either.
+        except ZooError as error:
+            if str(directory) in str(error):
+                raise
+            raise ZooError(f"{directory}: {error}") from None
+        except Exception as error:  # Keras answers impossible arguments with many kinds
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise ZooError(
-                f"{directory}/config.json does not fit {cls.__name__}: {error}"
+                f"{directory}/config.json does not fit {cls.__name__}: {reason:.300}"
             ) from None

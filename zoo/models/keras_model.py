@@ -101,7 +101,9 @@ class KerasModel(PresetModel, keras.Model):
 
     @classmethod
     def from_assets(cls, directory: Path, config: dict[str, Any]) -> Self:
-        model = cls(load_tokenizer(directory), **config)
+        tokenizer = load_tokenizer(directory)
+        weights.check_sizes(directory, config, tokenizer.vocabulary_size)
+        model = cls(tokenizer, **config)
         weights.load_weights(model, directory)
         return model
 

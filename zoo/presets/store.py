@@ -3,11 +3,17 @@
 A preset is a directory::
 
     NAME/
-      config.json        format, class, constructor arguments, and what `zoo list` shows
+      config.json        format, class, constructor arguments, what `zoo list` shows, and the
+                         SHA-256 of every other file
       vocabulary.txt     one word a line (with tokenizer.json: the tokenizer's settings)
       tokenizer.json
       model.weights.h5   float16 or float32 arrays (n-gram models: tables/*.npy instead)
       card.md            what it is, data, licence, figures, limits
+
+Every file but the card, which people edit, is held against its SHA-256 before it is read: 0.12 s
+for 117 MB where the processor has instructions for it. Presets saved before have none and are read
+as they are. It finds damage; whoever can write config.json can write the sums too, so what is read
+is checked by its content as well.
 """
 
 from __future__ import annotations
@@ -21,9 +27,10 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.io import replaced_directory
+from zoo.presets import sums
+from zoo.presets.sums import CONFIG_FILE
 
 FORMAT = 1
-CONFIG_FILE = "config.json"
 CARD_FILE = "card.md"
 SHIPPED = Path(__file__).parent
 
@@ -42,11 +49,16 @@ class PresetInfo:
 
 @dataclass(frozen=True)
 class PresetConfig:
-    """The content of config.json: which class to build, with which arguments."""
+    """The content of config.json: which class to build, with which arguments.
+
+    `files`: the SHA-256 of every other file, by its path in the directory; empty in presets saved
+    before there were any, and filled in where a preset is written.
+    """
 
     class_name: str
     config: dict[str, Any]
     info: PresetInfo
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def shipped_presets() -> dict[str, Path]:
@@ -90,8 +102,9 @@ def read_config(directory: Path) -> PresetConfig:
     class_name, config, info = (content.get(key) for key in ("class", "config", "info"))
     if not isinstance(class_name, str) or not isinstance(config, dict):
         raise ZooError(f"{path}: 'class' and 'config' are missing; save the model again")
+    files = sums.checked_entries(content.get("files", {}), path)
     try:
-        return PresetConfig(class_name, config, PresetInfo(**(info or {})))
+        return PresetConfig(class_name, config, PresetInfo(**(info or {})), files)
     except TypeError as error:
         raise ZooError(f"{path}: unreadable 'info' ({error})") from None
 
@@ -102,7 +115,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ZooError(f"{path} is missing: not a directory written by save_to_preset") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ZooError(
             f"{path} is damaged ({error}); restore it or save the preset again"
         ) from None
@@ -133,10 +146,16 @@ def write_preset(
             "class": preset.class_name,
             "config": preset.config,
             "info": preset.info.__dict__,
+            "files": sums.of_folder(temporary),
         }
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
     return target
+
+
+def check_files(directory: Path, preset: PresetConfig) -> None:
+    """Refuse a preset of which a file is missing, damaged, or none at all."""
+    sums.check(directory, {n: s for n, s in preset.files.items() if n != CARD_FILE})
 
 
 def refuse_foreign_target(target: Path) -> None:

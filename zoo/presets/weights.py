@@ -7,6 +7,9 @@ to bfloat16's precision and compressed, which takes 40 % of float32's size and l
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,9 @@ import numpy as np
 from zoo.errors import ZooError
 
 WEIGHTS_FILE = "model.weights.h5"
+MOST_UNPACKED = 100  # times the file's size; compressed weights take a half or a third
+SMALL_MODEL = 2**22  # values that no check is worth
+SMALL_SIZE = 1024
 SIGNIFICANT_BITS = 8  # of float16's 11: bfloat16's precision
 
 
@@ -62,20 +68,94 @@ def rounded(values: np.ndarray) -> np.ndarray:
     return np.ldexp(np.rint(np.ldexp(fraction, SIGNIFICANT_BITS)), exponent - SIGNIFICANT_BITS)
 
 
+def check_sizes(directory: Path, config: Mapping[str, Any], vocabulary_size: int) -> None:
+    """Refuse sizes that the weights' file cannot fill, before memory is taken for them.
+
+    Args:
+        directory: the preset's.
+        config: the constructor's arguments.
+        vocabulary_size: words that have a vector, of all vocabularies.
+    """
+    path = directory / WEIGHTS_FILE
+    with _said_of(path):
+        shapes = stored_shapes(path)
+    total = max(sum(map(math.prod, shapes)), SMALL_MODEL)
+    largest = max([SMALL_SIZE, *(size for shape in shapes for size in shape)])
+    options = config.get("cell_options")
+    sizes = {**(options if isinstance(options, dict) else {}), **config}
+    for name, value in sizes.items():
+        most = len(shapes) if name == "num_layers" else largest
+        if type(value) is int and value > most and not name.startswith(("max_", "seed")):
+            raise ZooError(
+                f"{directory}/config.json: {name}={value}, but {WEIGHTS_FILE} has {len(shapes)} "
+                f"arrays of at most {largest} rows or columns; save the preset again"
+            )
+    needed = least_values(sizes, vocabulary_size)
+    if needed > total:
+        raise ZooError(
+            f"{directory}/config.json needs {needed} values or more, {WEIGHTS_FILE} has {total}; "
+            "save the preset again"
+        )
+
+
+def least_values(sizes: Mapping[str, Any], vocabulary_size: int) -> int:
+    """How many values a model has at least: word vectors, and matrices of layers of one width."""
+
+    def size(name: str, default: int = 0) -> int:
+        value = sizes.get(name)
+        return value if type(value) is int else default
+
+    units = size("units")
+    alike = size("num_layers", 1) - bool(sizes.get("tied"))  # the last layer is a word's width
+    recurrent = alike * units * min(units, size("projection", units))
+    return max(recurrent, vocabulary_size * size("embedding_dim"))
+
+
+def stored_shapes(path: Path) -> list[tuple[int, ...]]:
+    """The shapes of all arrays of an HDF5 file that holds them itself."""
+    import h5py
+
+    if not path.is_file():
+        raise ZooError(f"{path} is missing: the preset is incomplete; save or download it again")
+    shapes: list[tuple[int, ...]] = []
+    stored = 0
+
+    def look(name: str, item: Any) -> None:
+        nonlocal stored
+        if isinstance(item, h5py.Dataset):
+            if item.is_virtual or item.external:
+                raise ValueError(f"{name} is kept in another file")
+            shapes.append(item.shape)
+            stored += item.size * item.dtype.itemsize
+
+    with h5py.File(path, "r") as file:
+        file.visititems(look)
+    if stored > MOST_UNPACKED * path.stat().st_size + SMALL_MODEL:
+        raise ValueError(f"its arrays are said to have {stored} bytes")
+    return shapes
+
+
 def load_weights(model: Any, directory: Path) -> None:
     """Load `directory/model.weights.h5` into a built model; says in one line what does not fit."""
     path = directory / WEIGHTS_FILE
-    if not path.is_file():
-        raise ZooError(f"{path} is missing: the preset is incomplete; save or download it again")
-    try:
+    with _said_of(path):
         model.load_weights(path)
+    _refuse_non_finite(model, path)
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """What goes wrong with a file in one line."""
+    try:
+        yield
+    except ZooError:
+        raise
     except Exception as error:  # h5py and Keras raise many types for a damaged file
         reason = str(error).strip().splitlines()
         raise ZooError(
             f"{path} is damaged or does not fit config.json "
             f"({reason[0] if reason else type(error).__name__}); save or download it again"
         ) from None
-    _refuse_non_finite(model, path)
 
 
 def _refuse_non_finite(model: Any, path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import zoo
 from tests.helpers.models import language_model
+from tests.helpers.presets import without_sums
 from zoo.errors import ZooError
 from zoo.presets import store
 
@@ -22,7 +23,7 @@ def good(tmp_path_factory):
 
 @pytest.fixture
 def copy(good, tmp_path):
-    return shutil.copytree(good, tmp_path / "copy")
+    return without_sums(shutil.copytree(good, tmp_path / "copy"))
 
 
 def change(folder, **entries):
@@ -58,6 +59,9 @@ DAMAGE = {
     ),
     "empty weights": (lambda p: (p / "model.weights.h5").write_bytes(b""), "damaged"),
     "no vocabulary": (lambda p: (p / "vocabulary.txt").unlink(), "vocabulary.txt is missing"),
+    "as many units as memory": (lambda p: change(p, config={"units": 10**9}), "units=1000000000"),
+    "a million layers": (lambda p: change(p, config={"num_layers": 10**6}), "num_layers=1000000"),
+    "wide layers": (lambda p: change(p, config={"units": 1024, "num_layers": 8}), "or more, model"),
     "a shorter vocabulary": (
         lambda p: (p / "vocabulary.txt").write_text("<pad>\n<unk>\n<bos>\n<eos>\na\n"),
         "damaged or does not fit",

@@ -282,6 +282,8 @@ class Seq2Seq(Translator, KerasModel):
     @classmethod
     def from_assets(cls, directory: Path, config: dict[str, Any]) -> Self:
         tokenizers = [load_tokenizer(directory / name) for name in ("source", "target")]
+        size = sum(tokenizer.vocabulary_size for tokenizer in tokenizers)
+        weights.check_sizes(directory, config, size)
         model = cls(*tokenizers, **config)
         weights.load_weights(model, directory)
         return model
