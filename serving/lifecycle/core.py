@@ -249,7 +249,7 @@ class ServerCore:
                     entry.name
                     for name in names
                     for entry in self.manager.wanted(name)
-                    if entry.state in (State.START, State.LOADING)
+                    if entry.state in (State.START, State.LOADING, State.UNLOADING)
                     and (not labelled or entry.version in self.manager.labels(name).values())
                 ]
                 if not loading:

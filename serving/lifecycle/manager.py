@@ -155,10 +155,14 @@ class Manager:
             for version, (path, stamp) in paths.items():
                 old = entries.get(version)
                 if old is not None and not _replaceable(old, stamp):
+                    old.again = (path, stamp)
                     continue
-                entry = entries[version] = ModelVersion(name, version, path, stamp)
-                self._spawn(self._load_entry, entry)
+                self._add(entries, ModelVersion(name, version, path, stamp))
             self._settle(name)
+
+    def _add(self, entries: dict[int, ModelVersion], entry: ModelVersion) -> None:
+        entries[entry.version] = entry
+        self._spawn(self._load_entry, entry)
 
     def _settle(self, name: str) -> None:
         """Unload what is no longer wanted, once that leaves the model available."""
@@ -250,7 +254,11 @@ class Manager:
             entry.servable.close()
             entry.servable = None
         log.info("Done unloading servable version %s", entry)
-        self._move(entry, State.END)
+        with self.changed:
+            self._move(entry, State.END)
+            if entry.wanted and entry.again is not None and not self._closing:
+                again = ModelVersion(entry.name, entry.version, *entry.again)
+                self._add(self._entries[entry.name], again)
 
     def close(self, timeout: float = 30.0) -> None:
         """Unload everything, waiting at most `timeout` seconds."""

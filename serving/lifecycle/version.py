@@ -31,6 +31,8 @@ class ModelVersion:
         self.error: ServingError | None = None
         self.servable: Servable | None = None
         self.wanted = True
+        # Where to load it from again, if it is wanted anew while it is being unloaded.
+        self.again: tuple[str, Stamp] | None = None
         self._lock = threading.Lock()
         self._open = False
         self._running = 0

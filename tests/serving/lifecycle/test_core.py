@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
@@ -82,6 +83,22 @@ def test_a_reload_of_a_model_that_is_there_tells_what_became_of_it(models, serve
     assert "Version 7 of servable pair" in error.message
     error = refusal(server.core.reload, config(good, ("pair", f"{pair}s", specific(2))))
     assert "Could not find base path" in error.message
+    server.core.reload(config(good))
+
+
+def test_a_model_that_comes_back_while_it_is_unloaded_is_loaded_again(models, server, pair):
+    good = ("good", models / "half_plus_two")
+    server.core.reload(config(good, ("back", pair)))
+    running_request = server.manager.acquire("back", 2)
+    server.core.reload(config(good))
+    with ThreadPoolExecutor(1) as pool:
+        reload = pool.submit(server.core.reload, config(good, ("back", pair)))
+        time.sleep(0.1)
+        assert not reload.done()
+        running_request.release()
+        reload.result(timeout=20)
+    assert server.manager.available("back") == [2]
+    assert server.manager.find("back").path == str(pair / "2")
     server.core.reload(config(good))
 
 
