@@ -110,6 +110,9 @@ class Flags:
     rest_api_body_timeout_in_ms: int = flag(
         60_000, "its body has this long and a second for each KiB; so has its reader (ours)"
     )
+    rest_api_max_buffered_bytes: int = flag(
+        4 << 30, "bodies together; beyond it the largest on its way is refused (ours)"
+    )
     rest_api_keep_alive_in_ms: int = flag(75_000, "idle connections are closed after this (ours)")
     rest_api_max_connections: int = flag(
         4096, "with more, the one that waits longest for its client is closed (ours)"

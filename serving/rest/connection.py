@@ -28,6 +28,7 @@ from serving.rest.limits import (
     LINGER_SECONDS,
     MOST_PIPELINED,
     STOPPING_SECONDS,
+    Buffers,
     Limits,
     Waiting,
 )
@@ -64,13 +65,14 @@ class Connection(HttpToolsProtocol):
         server_state: ServerState,
         limits: Limits,
         waiting: Waiting,
+        buffers: Buffers,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(config, server_state, {}, loop)
-        self._limits, self._waiting = limits, waiting
+        self._limits, self._waiting, self._buffers = limits, waiting, buffers
         self._phase, self._since, self._fresh = Phase.IDLE, loop.time(), True
         self._head_bytes = self._body_bytes = self._unsent = 0
-        self._unsent_since = 0.0
+        self._unsent_since = self._body_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head, if there is room for one more."""
@@ -85,6 +87,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Free its place."""
         self._waiting.remove(self)
+        self._buffers.release(self)
         super().connection_lost(exc)
 
     # What comes -------------------------------------------------------------------------------
@@ -177,8 +180,18 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._body_bytes += len(body)
+        self._body_since = self.loop.time()
         self._check_body(self._body_bytes)
+        if not self.cycle.response_complete:
+            self._buffers.add(self, len(body))
+            if self._deaf:
+                raise RefusedError
         super().on_body(body)
+
+    @property
+    def receives(self) -> bool:
+        """Whether a body is still coming in."""
+        return self._phase is Phase.BODY
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -195,7 +208,10 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif self._phase is Phase.BUSY:
+            return
+        if self._phase is not Phase.BODY:
+            self._buffers.release(self)
+        if self._phase is Phase.BUSY:
             self._enter(Phase.IDLE)
 
     # What does not come -----------------------------------------------------------------------
@@ -226,7 +242,7 @@ class Connection(HttpToolsProtocol):
             return late
         if self._stopping and waited > STOPPING_SECONDS:
             self._refuse(503, STOPPING)
-        elif self._limits.late(waited, self._body_bytes):
+        elif self._limits.late(waited, self._body_bytes, now - max(self._since, self._body_since)):
             self._refuse(408, f"the request's body did not arrive within {waited:.0f} s")
         return self._deaf
 
@@ -253,7 +269,7 @@ class Connection(HttpToolsProtocol):
         if self._phase is Phase.IDLE:
             self.transport.close()
         else:
-            self._refuse(503, "the connection was needed by other clients")
+            self._refuse(503, "the server needs the room for other clients")
 
     def shutdown(self) -> None:
         """Close when what has arrived as a whole is answered."""
@@ -287,6 +303,7 @@ class Connection(HttpToolsProtocol):
         self._deaf = True
         self._since = self.loop.time()
         self._waiting.remove(self)
+        self._buffers.release(self)
         if self._phase is Phase.HEAD and self._owes():
             # The answers to those before it come first, and are all that is said.
             self.cycle.keep_alive = False

@@ -37,10 +37,11 @@ class Limits:
     body_seconds: float = 60.0
     idle_seconds: float = 75.0
     connections: int = 4096
+    buffered_bytes: int = 4 << 30
 
-    def late(self, waited: float, moved: int) -> bool:
-        """Whether a body of so many bytes so far, or an answer, has taken too long."""
-        return waited > self.body_seconds + moved / BYTES_A_SECOND
+    def late(self, waited: float, moved: int, still: float) -> bool:
+        """Whether a body of so many bytes so far, the last of them so long ago, is too slow."""
+        return still > self.body_seconds or waited > self.body_seconds + moved / BYTES_A_SECOND
 
     @property
     def tick(self) -> float:
@@ -58,6 +59,7 @@ def limits_of(flags: Flags) -> Limits:
         flags.rest_api_body_timeout_in_ms / MILLI,
         flags.rest_api_keep_alive_in_ms / MILLI,
         max(1, min(flags.rest_api_max_connections, open_files() - OTHER_FILES)),
+        flags.rest_api_max_buffered_bytes,
     )
 
 
@@ -76,6 +78,10 @@ def open_files() -> int:
 
 class Evictable(Protocol):
     """A connection that can be told to make room."""
+
+    @property
+    def receives(self) -> bool:
+        """Whether a body is still coming in."""
 
     def evict(self) -> None:
         """Close it."""
@@ -104,3 +110,23 @@ class Waiting:
         self.remove(oldest)
         oldest.evict()
         return True
+
+
+class Buffers:
+    """What the connections hold of bodies whose requests are not answered yet."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._total = most, 0
+        self._held: dict[Evictable, int] = {}
+
+    def add(self, connection: Evictable, size: int) -> None:
+        """It holds more; if all together hold too much, the one that receives most must go."""
+        self._held[connection] = self._held.get(connection, 0) + size
+        self._total += size
+        if self._total > self._most:
+            receiving = (held for held in self._held if held.receives)
+            max(receiving, key=self._held.__getitem__, default=connection).evict()
+
+    def release(self, connection: Evictable) -> None:
+        """It holds nothing any more."""
+        self._total -= self._held.pop(connection, 0)

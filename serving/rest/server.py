@@ -18,7 +18,7 @@ from serving.errors import Code, ServingError
 from serving.options import Flags, bare_host, host_and_port
 from serving.rest.app import RestApp
 from serving.rest.connection import Connection
-from serving.rest.limits import LINGER_SECONDS, Waiting, limits_of
+from serving.rest.limits import LINGER_SECONDS, Buffers, Waiting, limits_of
 
 # Clients that may knock at the same moment. Between those that are let in, and between those that
 # are ended or looked at, in a row, others are answered.
@@ -43,6 +43,7 @@ class RestServer:
             server_header=False, proxy_headers=False,
         )  # fmt: skip
         self._state, self._waiting = ServerState(), Waiting()
+        self._buffers = Buffers(self._limits.buffered_bytes)
         self._started, self._ending = threading.Event(), asyncio.Event()
         self._grace = 0.0
         self._loop: asyncio.AbstractEventLoop
@@ -55,7 +56,9 @@ class RestServer:
         self._loop = loop = asyncio.get_running_loop()
 
         def connection() -> Connection:
-            return Connection(self._config, self._state, self._limits, self._waiting, loop)
+            return Connection(
+                self._config, self._state, self._limits, self._waiting, self._buffers, loop
+            )
 
         times = (self._limits.head_seconds, LINGER_SECONDS) if self._tls else (None, None)
         servers = [

@@ -69,6 +69,7 @@ def good(address):
         (head(LENGTH), 408),
         (head(LENGTH) + BODY[:5], 408),
         (head("Transfer-Encoding: chunked") + b"5\r\n" + BODY[:5], 408),
+        (head("Content-Length: 300000") + b" " * 250_000, 408),
         (head("X: " + "x" * 5000), 431),
         (b"GET /" + b"x" * 5000, 431),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 5000, 431),
@@ -127,13 +128,13 @@ def test_half_a_head_after_an_answer_is_refused(address):
 
 
 def test_a_body_that_keeps_coming_is_waited_for(address, monkeypatch):
-    """A second for each KiB: here one for each of the four bytes sent at a time."""
-    monkeypatch.setattr(limits, "BYTES_A_SECOND", 4)
+    """A second for each KiB: here for each byte."""
+    monkeypatch.setattr(limits, "BYTES_A_SECOND", 1)
     with connected(address) as client:
         client.sendall(head(LENGTH))
-        for start in range(0, len(BODY), 4):
-            time.sleep(0.12)
-            client.sendall(BODY[start : start + 4])
+        for start in range(len(BODY)):
+            time.sleep(0.025)
+            client.sendall(BODY[start : start + 1])
         assert read_answer(client.makefile("rb"))[0] == 200
 
 
@@ -180,6 +181,21 @@ def test_half_sent_requests_make_room_for_others(address):
             client = stack.enter_context(connected(address))
             client.sendall(head(LENGTH) if index % 2 else b"GET /")
         assert [good(address) for _ in range(5)] == [200] * 5
+
+
+def test_the_greediest_makes_room_for_others(models):
+    """Of 10,000 bytes for all bodies, a small one has 4,000 and a large one wants 8,000."""
+    flags = (f"--model_base_path={models}/half_plus_two", "--rest_api_max_buffered_bytes=10000")
+    with running(*flags) as address, connected(address) as small, connected(address) as large:
+        for client in (small, large):
+            client.sendall(head("Content-Length: 8000") + BODY[:-1] + b" " * (4000 - len(BODY)))
+            time.sleep(0.05)
+        large.sendall(b" " * 3000)
+        assert answer(large)[0] == 503
+        small.sendall(b" " * 4000 + BODY[-1:])
+        assert read_answer(small.makefile("rb"))[0] == 200
+        assert good(address) == 200
+        assert eventually(lambda: address.server._rest._buffers._total == 0)
 
 
 def test_when_every_connection_is_busy_the_next_is_refused(models):
