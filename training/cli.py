@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,31 @@ from training.config import read_run_config
 Rows = Iterator[dict[str, Any]]
 
 
-def train(options: argparse.Namespace) -> Rows:
-    """One row an epoch, as it ends."""
+# Writes a preset directory's export of a format to a path; gives its row of results.
+Export = Callable[[Path, str, Path], Rows]
+SUFFIXES = {"saved_model": ".saved_model", "tflite": ".tflite"}
+
+
+def train(options: argparse.Namespace, export: Export) -> Rows:
+    """One row an epoch, as it ends; then one an export."""
     from training.run.fit import train_epochs
 
-    config = read_run_config(options.config, options.changes)
-    yield from train_epochs(
-        config, data_dir=options.data_dir, out=options.out, resume=options.resume
-    )
+    changes = list(options.changes)
+    if options.export is not None:
+        changes.append(f"export=[{options.export}]")
+    config = read_run_config(options.config, changes)
+    out = Path(options.out or Path("runs") / config.name)
+    yield from train_epochs(config, data_dir=options.data_dir, out=out, resume=options.resume)
+    for kind in config.export:
+        yield from export(out, kind, out.with_name(out.name + SUFFIXES[kind]))
+
+
+def publish(options: argparse.Namespace) -> Rows:
+    """One row: the preset that was written, and its figures on the test text."""
+    from training.publishing.publish import publish as published
+
+    path, metrics = published(options.config, Path(options.run), options.data_dir, options.out)
+    yield {"path": str(path), **metrics}
 
 
 def evaluate(options: argparse.Namespace) -> Rows:

@@ -114,6 +114,7 @@ class RunConfig(Section):
     training: TrainingConfig = TrainingConfig()
     description: str = ""
     seed: int = 1
+    export: list[Literal["saved_model", "tflite"]] = []  # what is made of the model at the end
 
 
 def read_run_config(path: str | Path, changes: list[str] | None = None) -> RunConfig:

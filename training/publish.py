@@ -1,6 +1,8 @@
-"""Ship a finished run as a preset: `python -m training.publish NAME --run DIR --data-dir DIR`."""
+"""`python -m training.publish NAME --run runs/NAME --data-dir DIR` is `zoo publish`."""
 
-from training.publishing.publish import main
+import sys
+
+from zoo.cli.main import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["publish", *sys.argv[1:]]))

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from tensorflow_serving.config import model_server_config_pb2
 
+import zoo
 from serving.codec import protos
 from serving.config import files as config
 from serving.options import parse
@@ -138,3 +139,9 @@ def test_the_inference_service_has_the_published_form():
     model = document["spec"]["predictor"]["model"]
     assert model["modelFormat"] == {"name": "tensorflow"}
     assert {"storageUri", "image", "protocolVersion", "resources"} <= set(model)
+
+
+def test_the_stock_config_lists_every_shipped_preset():
+    path = SERVING / "config" / "models.config"
+    stock = config.read_text_proto(str(path), model_server_config_pb2.ModelServerConfig())
+    assert [model.name for model in stock.model_config_list.config] == list(zoo.list_presets())

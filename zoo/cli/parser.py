@@ -110,12 +110,13 @@ def _add_generate(parser: Parser) -> None:
 
 def _working_verbs(subparsers: Subparsers) -> None:
     """Verbs that train, measure and write."""
-    train = _verb(subparsers, "train", verbs.forwarded("train"), show_plain, "train a config")
+    train = _verb(subparsers, "train", verbs.train_verb, show_plain, "train a config")
     train.add_argument("config", help="a YAML file, or the name of one under training/configs")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     train.add_argument("--data-dir", help="folder with the corpora")
     train.add_argument("--out", help="preset directory to write (default runs/NAME)")
     train.add_argument("--resume", action="store_true", help="go on after the last checkpoint")
+    train.add_argument("--export", metavar="FORMATS", help="at the end: saved_model,tflite")
     evaluate = _verb(
         subparsers,
         "evaluate",
@@ -145,3 +146,10 @@ def _working_verbs(subparsers: Subparsers) -> None:
     gradients.add_argument("model", metavar="CONFIG_OR_PRESET")
     gradients.add_argument("--data-dir", help="folder with the corpora")
     gradients.add_argument("--out", help="folder for the plots")
+    publish = _verb(
+        subparsers, "publish", verbs.forwarded("publish"), show_plain, "a run as a shipped preset"
+    )
+    publish.add_argument("config", help="a YAML file, or the name of one under training/configs")
+    publish.add_argument("--run", required=True, help="the preset directory that training wrote")
+    publish.add_argument("--data-dir", help="folder with the corpora")
+    publish.add_argument("--out", help="where to write (default: into the package's presets)")

@@ -11,6 +11,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
@@ -23,6 +24,7 @@ ELSEWHERE = {
     "train": ("training.cli", "train"),
     "evaluate": ("training.cli", "evaluate"),
     "gradients": ("training.cli", "gradients"),
+    "publish": ("training.cli", "publish"),
     "corpus": ("training.datasets.load", "load"),
     "export": ("export.cli", "export"),
     "serve": ("serving.__main__", "main"),
@@ -157,6 +159,18 @@ def forwarded(name: str) -> Callable[[argparse.Namespace], Rows]:
         return rows
 
     return verb
+
+
+def train_verb(options: argparse.Namespace) -> Rows:
+    """What is trained is export's to export."""
+    yield from call_by_name("train", options, exported)
+
+
+def exported(model: Path, kind: str, target: Path) -> Rows:
+    """Export a preset directory as `zoo export` does."""
+    options = argparse.Namespace(model=model, format=kind, out=target, quantize="none")
+    rows: Rows = call_by_name("export", options)
+    return rows
 
 
 def export_verb(options: argparse.Namespace) -> Rows:

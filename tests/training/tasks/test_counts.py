@@ -88,9 +88,29 @@ def test_what_cannot_be_mixed_is_refused_in_one_line(folder, models, message, tm
 
 
 def test_counts_by_a_config(folder, tmp_path, capsys):
+    """Trained, exported at the end, published with a card."""
     arguments = ["train", "kn5_tatoeba_en", "--set", f"data.name={folder}", "--json"]
-    assert main([*arguments, "--out", str(tmp_path / "counts")]) == 0
-    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    out = tmp_path / "counts"
+    assert main([*arguments, "--out", str(out), "--export", "saved_model"]) == 0
+    row, exported = map(json.loads, capsys.readouterr().out.splitlines())
     assert list(row)[:4] == ["epoch", "loss", "valid_perplexity", "tokens_per_second"]
     assert row["loss"] < np.log(row["valid_perplexity"])
-    assert zoo.load(tmp_path / "counts").order == 5
+    assert zoo.load(out).order == 5
+    assert exported["path"] == str(tmp_path / "counts.saved_model" / "1")
+    assert exported["max_abs_diff"] < 1e-4
+    config = tmp_path / "mine.yaml"
+    config.write_text(f"extends: kn5_tatoeba_en\nname: mine\ndata: {{name: {folder}}}\n")
+    given = ["--run", str(out), "--out", str(tmp_path / "mine"), "--json"]
+    assert main(["publish", str(config), *given]) == 0
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert row["path"] == str(tmp_path / "mine")
+    assert 1 < row["test_perplexity"] < 10
+    assert "mine" in (tmp_path / "mine" / "card.md").read_text(encoding="utf-8")
+
+
+def test_an_unknown_format_is_refused_before_training(folder, tmp_path, capsys):
+    out = tmp_path / "counts"
+    arguments = ["train", "kn5_tatoeba_en", "--set", f"data.name={folder}", "--export", "onnx"]
+    assert main([*arguments, "--out", str(out)]) == 2
+    assert "export" in capsys.readouterr().err
+    assert not out.exists()
