@@ -17,6 +17,7 @@ SHORT: dict[str, list[str]] = {
     "device": ["--rounds", "200"],
     "device_recurrence": ["--rounds", "50"],
     "serving": ["--seconds", "3"],
+    "attack": ["--seconds", "3", "--rounds", "1"],
 }
 
 

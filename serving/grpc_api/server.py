@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
 from serving.access.keys import ApiKeys
+from serving.access.sockets import room_for
 from serving.access.tls import Tls
 from serving.engine import Engine
 from serving.errors import Code, ServingError, invalid_argument
@@ -178,7 +179,7 @@ def server_options(flags: Flags) -> list[tuple[str, int | str]]:
         "grpc.max_receive_message_length": flags.grpc_max_message_bytes,
         "grpc.max_send_message_length": flags.grpc_max_message_bytes,
         "grpc.max_concurrent_streams": flags.grpc_max_concurrent_streams,
-        "grpc.max_allowed_incoming_connections": flags.grpc_max_connections,
+        "grpc.max_allowed_incoming_connections": room_for(flags.grpc_max_connections),
         "grpc.server_handshake_timeout_ms": flags.grpc_handshake_timeout_in_ms,
         "grpc.so_reuseport": 0,
     }

@@ -7,10 +7,10 @@ send halves of requests, cannot keep others out.
 
 from __future__ import annotations
 
-import resource
 from dataclasses import dataclass
 from typing import Protocol
 
+from serving.access.sockets import room_for
 from serving.options import Flags
 
 # A slower body is too slow, however long it may take altogether.
@@ -21,9 +21,6 @@ LINGER_SECONDS, DISCARD_SECONDS = 2.0, 0.05
 # How long a body may still take to arrive once the server is told to stop.
 STOPPING_SECONDS = 1.0
 MOST_PIPELINED = 16
-# Files of the process that are not REST connections: models, logs, gRPC connections.
-OTHER_FILES = 256
-MOST_FILES = 65536
 MILLI = 1000
 
 
@@ -58,22 +55,9 @@ def limits_of(flags: Flags) -> Limits:
         flags.rest_api_max_body_bytes,
         flags.rest_api_body_timeout_in_ms / MILLI,
         flags.rest_api_keep_alive_in_ms / MILLI,
-        max(1, min(flags.rest_api_max_connections, open_files() - OTHER_FILES)),
+        room_for(flags.rest_api_max_connections),
         flags.rest_api_max_buffered_bytes,
     )
-
-
-def open_files() -> int:
-    """Files that this process may open, raised to what the system allows it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return MOST_FILES if soft == resource.RLIM_INFINITY else soft
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):  # a sandbox may forbid it
-        return soft
-    return wanted
 
 
 class Evictable(Protocol):

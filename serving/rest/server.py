@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import threading
 from email.utils import formatdate
@@ -20,6 +21,7 @@ from serving.rest.app import RestApp
 from serving.rest.connection import Connection
 from serving.rest.limits import LINGER_SECONDS, Buffers, Waiting, limits_of
 
+log = logging.getLogger("serving.rest")
 # Clients that may knock at the same moment. Between those that are let in, and between those that
 # are ended or looked at, in a row, others are answered.
 BACKLOG, ACCEPTED_AT_ONCE = 2048, 8
@@ -84,10 +86,18 @@ class RestServer:
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         acted = 0
         for index, connection in enumerate(list(self._state.connections)):
-            acted += cast(Connection, connection).check(self._loop.time())
+            acted += self._check(cast(Connection, connection))
             if acted > ENDED_AT_ONCE or index % CHECKED_AT_ONCE == 0:
                 acted = 0
                 await asyncio.sleep(0)  # the others' turn
+
+    def _check(self, connection: Connection) -> bool:
+        try:
+            return connection.check(self._loop.time())
+        except Exception:  # one connection's fault must not be the server's
+            log.exception("a connection is dropped")
+            connection.transport.abort()
+            return True
 
     async def _drain(self, until: float) -> None:
         """Answer what has arrived as a whole; what has not by then is refused."""

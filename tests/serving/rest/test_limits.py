@@ -14,6 +14,7 @@ import pytest
 
 from serving.options import parse
 from serving.rest import limits
+from serving.rest.connection import Connection
 from tests.serving import web
 from tests.serving.rest.test_connection import BODY, PATH, head, read_answer
 from tests.serving.running import running
@@ -285,3 +286,12 @@ def test_a_tls_client_that_never_shakes_hands_is_dropped(models, tls_files):
         ):
             client.sendall(head(LENGTH) + BODY[:5])
             assert answer(client)[0] == 408
+
+
+def test_a_connection_that_cannot_be_checked_is_dropped_alone(address, monkeypatch, caplog):
+    monkeypatch.setattr(Connection, "check", lambda self, now: 1 // 0)
+    with connected(address) as client:
+        assert client.recv(1) == b""
+    monkeypatch.undo()
+    assert "a connection is dropped" in caplog.text
+    assert good(address) == 200
