@@ -33,7 +33,7 @@ def _number(value: Any) -> Any:
         return value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 
 
 class Section(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -110,8 +111,19 @@ def cache_folder() -> Path:
 
 
 def _temporary_cache() -> Path:
+    """A folder below the temporary one, where anybody may have put something by that name."""
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
-    return Path(tempfile.gettempdir()) / f"recurrent-zoo{user}"
+    folder = Path(tempfile.gettempdir()) / f"recurrent-zoo{user}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    if not (stat.S_ISDIR(found.st_mode) and is_own and not found.st_mode & 0o022):
+        raise ZooError(
+            f"the cache folder {folder} belongs to another user, can be written by others, or is "
+            f"no folder; remove it, or set {CACHE_VARIABLE} to a folder of your own"
+        )
+    return folder
 
 
 def _mode_of(target: Path) -> int:

@@ -53,9 +53,11 @@ class ClozeGraph(tf.Module):
         clean = tf.strings.regex_replace(text, MARK, " ")
         marked = tf.strings.regex_replace(clean, BLANK, MARK)
         parts = tf.strings.split(marked, MARK)
+        # The message must be UTF-8, whatever was asked, or no client gets it.
+        readable = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
         one = tf.debugging.Assert(
             tf.reduce_all(parts.row_lengths() == 2),
-            ["each text must have exactly one blank, written ___; got", text],
+            ["each text must have exactly one blank, written ___; got", readable],
         )
         with tf.control_dependencies([one] if one is not None else []):
             halves = tf.reshape(tf.identity(parts.values), [-1, 2])

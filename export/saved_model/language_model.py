@@ -102,6 +102,13 @@ class LanguageModelGraph(tf.Module):
         }
 
     def step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Tensors:
+        size = self.text.vocabulary.shape[0]
+        known = tf.debugging.Assert(
+            tf.reduce_all((token_id >= 0) & (token_id < size)),
+            [f"token_id must be from 0 to {size - 1}; got", token_id],
+        )
+        with tf.control_dependencies([known] if known is not None else []):
+            token_id = tf.identity(token_id)
         log_probs, new = self.graph.step_graph(token_id, unprefixed(state))
         return {"log_probs": log_probs, **prefixed(new)}
 

@@ -241,3 +241,25 @@ def test_files_that_are_no_text_are_refused(content, message, tmp_path):
         (tmp_path / "text").write_bytes(content)
     with pytest.raises(ZooError, match=message):
         read_text_lines(tmp_path / "text")
+
+
+@pytest.mark.parametrize("what", ["a link", "writable by all", "of another user", "a file"])
+def test_a_temporary_cache_that_others_can_reach_is_refused(what, monkeypatch, tmp_path):
+    monkeypatch.delenv("ZOO_CACHE", raising=False)
+    (tmp_path / "home").write_text("a file where the folder should be")
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(tmp_path / "home/x"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = cache_folder()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert cache_folder() == folder
+    if what == "of another user":
+        os.mkdir(tmp_path / f"recurrent-zoo-{os.getuid() + 1}", 0o700)
+        other = os.getuid() + 1
+        monkeypatch.setattr(os, "getuid", lambda: other)
+    elif what == "writable by all":
+        folder.chmod(0o777)
+    else:
+        folder.rmdir()
+        folder.symlink_to("/etc") if what == "a link" else folder.write_text("x")
+    with pytest.raises(ZooError, match="recurrent-zoo.*belongs to another user.*set ZOO_CACHE"):
+        cache_folder()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -97,3 +98,11 @@ def reverse(corpus: Corpus, name: str) -> Corpus:
         for part in (corpus.train, corpus.valid, corpus.test)
     )
     return Corpus(name, train, valid, test, corpus.licence, corpus.attribution)
+
+
+def fingerprint(*parts: Iterable[Any]) -> str:
+    """The same for the same examples in the same order, whichever file they come from."""
+    sums = hashlib.sha256()
+    for part in parts:
+        sums.update(repr(list(part)).encode("utf-8"))
+    return sums.hexdigest()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +59,9 @@ def load_checkpoint(path: Path, trainer: keras.Model) -> dict[str, Any]:
             arrays = {name: content[name] for name in variables_of(trainer)}
     except KeyError as error:
         raise ZooError(f"{path} is of another model or optimizer: it lacks {error}") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ZooError(f"{path} is damaged ({error}); start again without --resume") from None
+    except Exception as error:  # a cut or damaged archive is answered with any of many kinds
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ZooError(f"{path} is damaged ({reason}); start again with another --out") from None
     for name, variable in variables_of(trainer).items():
         if variable.shape != arrays[name].shape:
             raise ZooError(

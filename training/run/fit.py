@@ -21,6 +21,7 @@ from training.diagnostics.flow import EXPLODING_CURE, GradientFlow, longest_rows
 from training.run.averaging import WeightAverage
 from training.run.checkpoint import load_checkpoint, save_checkpoint
 from training.run.epoch_log import RunLog
+from training.run.guards import held, told_of_full_disks
 from training.run.schedule import RunState, after_epoch, averaging_due, learning_rate_at
 from training.run.trainer import Trainer, compile_trainer
 from training.tasks.counts import train_by_counting
@@ -29,6 +30,8 @@ from training.tasks.registry import make_task
 from zoo.errors import ZooError
 from zoo.models.keras_model import KerasModel
 from zoo.models.registry import model_class
+
+DATA = "data"  # in a checkpoint: the fingerprint of what the run learns from
 
 
 class Run:
@@ -44,7 +47,7 @@ class Run:
     def __init__(self, config: RunConfig, data_dir: str | os.PathLike[str] | None, out: Path):
         self.config = config
         self.out = out
-        self.directory = out.with_name(out.name + ".training")
+        self.directory = directory_of(out)
         self.task = make_task(config, data_dir)
         task = self.task
         self.trainer = Trainer(task.model, task.loss, task.carried(), task.softmax)
@@ -60,9 +63,24 @@ class Run:
         return self.directory / "checkpoint.npz"
 
     def resume(self) -> None:
-        """Go on from the last checkpoint, or from the start where there is none yet."""
-        if self.checkpoint.is_file():
-            self.state = RunState(**load_checkpoint(self.checkpoint, self.trainer))
+        """Go on from the last checkpoint, or from the start where there is none yet.
+
+        Raises:
+            ZooError: the checkpoint is damaged, or of another model or other data.
+        """
+        if not self.checkpoint.is_file():
+            return
+        state = load_checkpoint(self.checkpoint, self.trainer)
+        data = state.pop(DATA, self.task.fingerprint)  # checkpoints had none before
+        if data != self.task.fingerprint:
+            raise ZooError(
+                f"{self.config.data.name} has changed since {self.checkpoint} was written: bring "
+                "the old data back, or start again with another --out"
+            )
+        try:
+            self.state = RunState(**state)
+        except TypeError as error:
+            raise ZooError(f"{self.checkpoint} is of another version ({error})") from None
 
     def epochs(self) -> Iterator[dict[str, Any]]:
         """All remaining epochs, one row each."""
@@ -72,7 +90,8 @@ class Run:
         while self.state.epoch < self.config.training.epochs and not self.state.stopped:
             row = self.epoch()
             log.add(row)  # first: a resumed run drops rows past its checkpoint, never lacks one
-            save_checkpoint(self.checkpoint, self.trainer, self.state.as_dict())
+            state = {**self.state.as_dict(), DATA: self.task.fingerprint}
+            save_checkpoint(self.checkpoint, self.trainer, state)
             yield row
 
     def epoch(self) -> dict[str, Any]:
@@ -172,12 +191,27 @@ def train_epochs(
         resume: go on from the last checkpoint beside `out`.
 
     Raises:
-        ZooError: bad config or data; or the loss became NaN (the last checkpoint is intact).
+        ZooError: bad config or data, another process writes `out`, the disk is full, or the loss
+            became NaN (the last checkpoint is intact).
     """
     target = Path(out) if out else Path("runs") / config.name
-    if not issubclass(model_class(config.model.class_name), KerasModel):
-        yield from train_by_counting(config, data_dir, target)
-        return
+    directory = directory_of(target)
+    with told_of_full_disks(directory), held(directory):
+        if issubclass(model_class(config.model.class_name), KerasModel):
+            yield from _train(config, data_dir, target, resume)
+        else:
+            yield from train_by_counting(config, data_dir, target)
+
+
+def directory_of(out: Path) -> Path:
+    """Where the state of a run goes that writes the preset `out`."""
+    return out.with_name(out.name + ".training")
+
+
+def _train(
+    config: RunConfig, data_dir: str | os.PathLike[str] | None, target: Path, resume: bool
+) -> Iterator[dict[str, Any]]:
+    """The epochs of a new or a resumed run."""
     run = Run(config, data_dir, target)
     if resume:
         run.resume()

@@ -11,6 +11,7 @@ import numpy as np
 
 from training.config import RunConfig
 from training.datasets import Corpus
+from training.datasets.corpus import fingerprint
 from training.tasks.softmax import TrainingSoftmax
 from zoo.errors import ZooError
 from zoo.models.registry import model_class
@@ -36,6 +37,7 @@ class Task(ABC):
     def __init__(self, config: RunConfig, corpus: Corpus, *tokenizers: Tokenizer) -> None:
         self.config = config
         self.licence = corpus.licence
+        self.fingerprint = fingerprint(training_examples(config, corpus), corpus.valid)
         # The run's only seeding: nothing before draws numbers, everything after follows from it.
         keras.utils.set_random_seed(config.seed)
         self.model = model_class(config.model.class_name)(*tokenizers, **config.model.options)

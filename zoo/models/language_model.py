@@ -229,6 +229,17 @@ def checked_count(name: str, value: int, largest: int) -> int:
     return min(int(value), largest)
 
 
+def refuse_unknown_ids(ids: Tensor, vocabulary_size: int) -> None:
+    """Refuse ids outside the vocabulary, for which look-ups would read its other end."""
+    try:
+        values = np.asarray(ids)
+    except Exception:  # inside a graph there are no numbers yet; each backend says so in its way
+        return
+    wrong = values[(values < 0) | (values >= vocabulary_size)]
+    if wrong.size:
+        raise ZooError(f"token id {wrong[0]}: ids are from 0 to {vocabulary_size - 1}")
+
+
 def batches(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
     """Consecutive slices of at most `size` items."""
     return (items[i : i + size] for i in range(0, len(items), size))

@@ -20,7 +20,7 @@ from zoo.decoding import Beam, generate
 from zoo.decoding.generation import sample_loop, uniform_numbers
 from zoo.decoding.sampling import Greedy, Sample
 from zoo.models.keras_model import KerasModel, compiled_method
-from zoo.models.language_model import NEVER_GENERATED, LanguageModel
+from zoo.models.language_model import NEVER_GENERATED, LanguageModel, refuse_unknown_ids
 from zoo.types import ModelState, Tensor
 
 
@@ -92,6 +92,7 @@ class NeuralLanguageModel(LanguageModel, KerasModel):
     compiled_next_log_probs = compiled_method(next_log_probs_graph)
 
     def step(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
+        refuse_unknown_ids(token_ids, self.tokenizer.vocabulary_size)
         return self.compiled_step(as_ids(token_ids), state)
 
     def consume(self, ids: Tensor, lengths: Tensor) -> ModelState:

@@ -27,6 +27,7 @@ from zoo.models.language_model import (
     Score,
     checked_count,
     checked_texts,
+    refuse_unknown_ids,
 )
 from zoo.ngrams import corpus, estimation, query, read_arpa, write_arpa
 from zoo.ngrams.checks import check_settings, check_tables
@@ -174,6 +175,7 @@ class NGramLanguageModel(LanguageModel):
         return {"context": np.full((batch_size, self.order - 1), PAD, np.int32)}
 
     def step(self, token_ids: Tensor, state: ModelState) -> tuple[np.ndarray, ModelState]:
+        refuse_unknown_ids(token_ids, self.tokenizer.vocabulary_size)
         both = np.concatenate([state["context"], np.asarray(token_ids)[:, None]], axis=1)
         context = both[:, 1:].astype(np.int32)
         return self._distribution(context), {"context": context}

@@ -21,6 +21,8 @@ WEIGHTS_FILE = "model.weights.h5"
 MOST_UNPACKED = 100  # times the file's size; compressed weights take a half or a third
 SMALL_MODEL = 2**22  # values that no check is worth
 SMALL_SIZE = 1024
+HDF5_OVERHEAD = 8192  # bytes for an array and its group
+BLOCK = 2**20
 SIGNIFICANT_BITS = 8  # of float16's 11: bfloat16's precision
 
 
@@ -29,9 +31,21 @@ def save_weights(model: Any, directory: Path, dtype: str = "float32") -> None:
     if dtype not in ("float16", "float32"):
         raise ZooError(f"dtype {dtype!r}: weights are saved as 'float16' or 'float32'")
     path = directory / WEIGHTS_FILE
+    values = sum(int(np.prod(weight.shape, dtype=np.int64)) for weight in model.weights)
+    find_room(path, 4 * values + HDF5_OVERHEAD * (len(model.weights) + 8))
     model.save_weights(path)
     if dtype == "float16":
         narrow(path)
+
+
+def find_room(path: Path, size: int) -> None:
+    """Write a file of zeros first: where there is no room, Python says so.
+
+    HDF5 would crash the process when a write fails, at the latest as it ends.
+    """
+    with path.open("wb") as file:
+        for start in range(0, size, BLOCK):
+            file.write(bytes(min(BLOCK, size - start)))
 
 
 def narrow(path: Path) -> None:
@@ -40,6 +54,7 @@ def narrow(path: Path) -> None:
 
     wide = path.with_suffix(".wide")
     path.rename(wide)
+    find_room(path, wide.stat().st_size)
     with h5py.File(wide, "r") as source, h5py.File(path, "w") as target:
         source.visititems(lambda name, item: _copy(name, item, target))
     wide.unlink()

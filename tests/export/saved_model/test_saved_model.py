@@ -89,6 +89,28 @@ def test_fill_equals_python(name, exported):
         loaded.signatures["fill"](text=tf.constant(["no blank"]))
 
 
+@pytest.mark.parametrize("name", CLOZE_MODELS)
+def test_bytes_that_are_no_text_are_refused_in_text(name, exported):
+    """A message that is not UTF-8 reaches no client: gRPC calls it INTERNAL."""
+    _, loaded = exported(name)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="exactly one blank") as error:
+        loaded.signatures["fill"](text=tf.constant([b"no \xff\xfe blank \xc3"]))
+    assert "no \ufffd" in error.value.message
+
+
+@pytest.mark.parametrize("name", ["lstm_tied", "nplm"])
+@pytest.mark.parametrize("token", [-1, 10**6])
+def test_an_id_outside_the_vocabulary_is_refused(name, token, exported):
+    model, (_, loaded) = language_model(name), exported(name)
+    state = {f"state_{key}": value for key, value in model.initial_state(2).items()}
+    ids = np.array([BOS, token], np.int32)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"from 0 to .*got.*{token}"):
+        loaded.signatures["step"](token_id=tf.constant(ids), **state)
+    for given in (ids, ids.tolist(), tf.constant(ids)):
+        with pytest.raises(ZooError, match=f"token id {token}: ids are from 0 to"):
+            model.step(given, model.initial_state(2))
+
+
 def test_only_stock_ops_and_small_tables(exported):
     for name in ("lstm_tied", "bidirectional_lstm"):
         path = exported(name)[0].path
