@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
 FORMAT = 1
+LARGEST_FILES = 2**26  # bytes of all associated files; those of a big vocabulary are 2 MB
 
 
 class DeviceError(ValueError):
@@ -37,8 +38,8 @@ class LiteFile:
     def __init__(self, path: str | os.PathLike[str], threads: int = 1) -> None:
         self.path = os.fspath(path)
         self.about, files = read_files(self.path)
-        self.length = int(self.about["length"])
         try:
+            self.length = int(self.about["length"])
             characters = Characters(json.loads(files["characters.json"]))
             self.tokenizers = {
                 name.rpartition("/")[0]: Tokenizer(
@@ -47,8 +48,9 @@ class LiteFile:
                 for name, content in files.items()
                 if name.endswith("tokenizer.json")
             }
-        except (KeyError, ValueError, TypeError) as error:
-            raise DeviceError(f"{self.path} has damaged tokenizer files ({error})") from None
+        except Exception as error:  # of any kind, for whatever others have written there
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise DeviceError(f"{self.path} has damaged tokenizer files ({reason:.200})") from None
         self.interpreter = make_interpreter(self.path, threads)
 
     def run(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -74,8 +76,12 @@ def read_files(path: str) -> tuple[dict[str, Any], dict[str, str]]:
         if content[4:8] != b"TFL3":
             raise DeviceError(f"{path} is not a TensorFlow Lite model")
         with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > LARGEST_FILES:
+                raise DeviceError(f"{path} unpacks to more than {LARGEST_FILES} bytes")
             files = {name: archive.read(name).decode("utf-8") for name in archive.namelist()}
         about = json.loads(files["model.json"])
+        if not isinstance(about["signatures"], list) or not isinstance(about["kind"], str):
+            raise ValueError
         if about["format"] != FORMAT:
             raise DeviceError(f"{path} has format {about['format']}, this reads {FORMAT}")
         whole = hashlib.sha256(content[: about["bytes"]]).hexdigest() == about["sha256"]

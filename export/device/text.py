@@ -21,6 +21,7 @@ TOKENS = re.compile(r"[w0]+(?:(?:'|(?<=0)\.(?=0))[w0]+)*|[^w0 ]")
 BETWEEN_SPACES = re.compile(r"[^ \t\n\r]+")
 CONTINUATION = "##"
 LONGEST_WORD = 64
+CODE_POINTS = 0x110000
 
 
 class Characters:
@@ -38,10 +39,15 @@ class Characters:
             for first, last in pairs(itertools.accumulate(steps))
         )
         self.starts = [run[0] for run in self.runs]
+        ranges = [range(first, last + 1, every) for first, last, every, _ in content["folds"]]
+        if any(r and not 0 <= r[0] <= r[-1] < CODE_POINTS for r in ranges):
+            raise ValueError("folds outside Unicode")
+        if sum(map(len, ranges)) > CODE_POINTS:
+            raise ValueError("more folds than code points")
         self.folds = {
-            point: point + added
-            for first, last, every, added in content["folds"]
-            for point in range(first, last + 1, every)
+            point: point + fold[3]
+            for points, fold in zip(ranges, content["folds"], strict=True)
+            for point in points
         }
 
     def name(self, character: str) -> str:
