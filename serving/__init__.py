@@ -13,6 +13,7 @@ Its rooms, lowest first; none imports from one below it in this list:
     engine              every request, whichever way it came
     batching            Predict requests that share a run of the model
     grpc_api, rest      the two interfaces
+    process             how the process ends, and what starts it again
     defaults            what is served when no model is named
     server              all of it put together, started and stopped
     client              asks a server in words

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from serving.options import wants_supervisor
+from serving.process.supervisor import supervise
 from serving.server import run
 from serving.session.parallelism import own_thread_pools
 
@@ -15,8 +17,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the embedded model server; returns the process's exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if wants_supervisor(arguments):
+        return supervise(arguments)
     own_thread_pools()
-    return run(sys.argv[1:] if argv is None else argv)
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -90,7 +90,9 @@ class Flags:
     enable_signature_method_name_check: bool = flag(False, "check a signature's method name")
     xla_cpu_compilation_enabled: bool = flag(False, "compile graphs with XLA on the CPU")
     xla_gpu_compilation_enabled: bool = inert(False, "compile graphs with XLA on a GPU")
-    enable_profiler: bool = flag(True, "profiler service on the gRPC port")
+    enable_profiler: bool = flag(
+        True, "profiler service; without the flag only on 127.0.0.1 and sockets"
+    )
     thread_pool_factory_config_file: str = inert("", "text-format ThreadPoolFactoryConfig")
     mixed_precision: str = inert("", "mixed precision mode")
     skip_initialize_tpu: bool = inert(False, "do not set up a TPU")
@@ -104,6 +106,10 @@ class Flags:
     metrics_without_key: bool = flag(False, "metrics are answered without a key (ours)")
     partial_start: bool = flag(False, "start when some models do not load (ours)")
     request_log: str = flag("", "write a JSON line per request to this file; - is stderr (ours)")
+    request_log_folder: str = flag("", "logs that a logging_config names are below it (ours)")
+    enable_reload_rpc: bool = flag(
+        True, "HandleReloadConfigRequest; without the flag only on 127.0.0.1 and sockets (ours)"
+    )
     rest_api_max_body_bytes: int = flag(1 << 31, "largest REST request body (ours)")
     rest_api_max_header_bytes: int = flag(64 << 10, "largest head of a REST request (ours)")
     rest_api_header_timeout_in_ms: int = flag(30_000, "a request's head has this long (ours)")
@@ -131,6 +137,7 @@ class Flags:
         False, "REST answers without NaN and Infinity: null and the type's largest number (ours)"
     )
     drain_seconds: int = flag(30, "on SIGTERM, wait this long for running requests (ours)")
+    supervise: bool = flag(False, "start the server again when it crashes (ours)")
     given: frozenset[str] = frozenset()
 
     def without_effect(self) -> list[str]:
@@ -220,6 +227,14 @@ def usage(program: str = "zoo-model-server") -> str:
 def wants_help(argv: Sequence[str]) -> bool:
     """Whether the command line asks for the usage text."""
     return any(argument in ("--help", "-h", "-help") for argument in argv)
+
+
+def wants_supervisor(argv: Sequence[str]) -> bool:
+    """Whether a command line, if it is right, asks for a supervisor."""
+    try:
+        return not wants_help(argv) and parse(argv).supervise
+    except UsageError:
+        return False
 
 
 def parse_or_usage(argv: Sequence[str]) -> Flags | None:

@@ -23,7 +23,8 @@ START_LIMIT_S = 600
 def main() -> int:
     """Start the server, print the answers, wait for Ctrl-C."""
     command = [sys.executable, "-m", "serving", "--port=8500", "--rest_api_port=8501"]
-    server = subprocess.Popen(command)
+    # The terminal's Ctrl-C would come twice, and the second ends a server at once.
+    server = subprocess.Popen(command, start_new_session=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.terminate())
     if wait_until_ready(server):

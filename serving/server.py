@@ -5,17 +5,16 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from serving.errors import from_exception, invalid_argument
 from serving.options import CPUS, Flags, parse_or_usage
+from serving.process import ending
 from serving.session.startup import import_tensorflow
 
 if TYPE_CHECKING:
@@ -42,22 +41,35 @@ def run(argv: Sequence[str] | None = None) -> int:
     flags = parse_or_usage(sys.argv[1:] if argv is None else argv)
     if flags is None:
         return FAILED
-    import_tensorflow()
-    if flags.version:
-        return _print_version()
-    _set_up_logging()
-    try:
-        server = ModelServer(flags)
-        server.start()
-    except Exception as error:
-        print(f"Failed to start server. Error: {from_exception(error)}", flush=True)
-        return FAILED
+    signals = ending.Signals()
+    with signals.handled():
+        try:
+            import_tensorflow()
+            if flags.version:
+                return _print_version()
+            _set_up_logging()
+            server = ModelServer(flags)
+            server.start()
+            signals.is_loading = False
+        except ending.StoppedWhileLoading:
+            ending.leave(0)  # what still loads in other threads is not waited for
+        except Exception as error:
+            print(f"Failed to start server. Error: {from_exception(error)}", flush=True)
+            return FAILED
+        _serve(server, signals)
+    return 0
+
+
+def _serve(server: ModelServer, signals: ending.Signals) -> None:
+    """Serve until a signal comes, then stop."""
     # What was imported stays; unloading a model then collects quickly.
     gc.collect()
     gc.freeze()
-    server.wait()
+    if server.flags.model_config_file:
+        signals.on_hangup = server.reread
+    signals.wait()
+    ending.end_by_force_after(server.flags.drain_seconds + ending.SLACK_SECONDS)
     server.stop()
-    return 0
 
 
 def _print_version() -> int:
@@ -116,7 +128,6 @@ class ModelServer:
         flags = with_defaults(flags)
         check_flags(flags)
         self.flags = flags
-        self._stopping = threading.Event()
         self._grpc: GrpcServer | None = None
         self._rest: RestServer | None = None
         self._build()
@@ -153,8 +164,8 @@ class ModelServer:
         watcher = source.Source(
             self.manager, flags.file_system_poll_wait_seconds, flags.polls_before_unload
         )
-        self._log = request_log.RequestLog(flags.request_log)
-        self.core = core.ServerCore(self.manager, watcher, flags, self._log.configure)
+        self._log = request_log.RequestLog(flags.request_log, flags.request_log_folder)
+        self.core = core.ServerCore(self.manager, watcher, flags, self._log.prepared)
         self.engine = engine.Engine(
             self.core,
             self.metrics,
@@ -166,6 +177,7 @@ class ModelServer:
 
     def _make_interfaces(self, metrics_path: str | None) -> None:
         from serving.access import keys, tls
+        from serving.access.administration import administration
         from serving.grpc_api import profiler
         from serving.grpc_api import server as grpc_service
         from serving.rest import app
@@ -175,7 +187,10 @@ class ModelServer:
         secured = tls.read_tls(flags.ssl_config_file)
         known = keys.ApiKeys(flags.api_key_file) if flags.api_key_file else None
         self._warn(secured)
-        extra = [profiler.Profiler().handlers()] if flags.enable_profiler else []
+        extra = []
+        if flags.enable_profiler:
+            check = administration(flags, "enable_profiler").check
+            extra.append(profiler.Profiler(check).handlers())
         if flags.port or flags.grpc_socket_path:
             self._grpc = grpc_service.GrpcServer(self.engine, flags, extra, secured, known)
         if flags.rest_api_port:
@@ -228,17 +243,10 @@ class ModelServer:
             return config.model_server_config(self.flags)
         return defaults.shipped_config()
 
-    def wait(self) -> None:
-        """Block until SIGTERM or Ctrl-C; a second signal ends the process at once."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        while not self._stopping.wait(3600):
-            pass
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._stopping.is_set():
-            os._exit(128 + number)
-        self._stopping.set()
+    def reread(self) -> None:
+        """Read --model_config_file again, and open the logs anew, as after their rotation."""
+        self._log.reopen()
+        self.core.reread()
 
     def stop(self) -> None:
         """Take no new requests, answer the running ones, unload the models."""
@@ -257,4 +265,5 @@ class ModelServer:
         for thread in stops:
             thread.join()
         self.manager.close(max(1.0, until - time.monotonic()))
+        self.manager.abort()
         self._log.close()

@@ -29,7 +29,7 @@ ROOMS = {
     "serving": (
         *("errors", "options", "codec", "monitoring", "config", "access", "session", "models"),
         *("inference", "lifecycle", "engine", "batching", "grpc_api", "rest"),
-        *("defaults", "server", "client", "quickstart", "__main__"),
+        *("process", "defaults", "server", "client", "quickstart", "__main__"),
     ),
 }
 # What a package may import of the others.

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 from tensorflow_serving.config.model_server_config_pb2 import (
     TENSORFLOW,
     ModelConfig,
@@ -87,6 +88,20 @@ def platform_of(model: ModelConfig) -> str:
     return model.model_platform
 
 
+def refuse_unknown_fields(message: Message) -> None:
+    """Refuse a message with fields that this server does not know, which it would not follow."""
+    unknown = [str(field.field_number) for field in UnknownFieldSet(message)]
+    if unknown:
+        raise invalid_argument(
+            f"{message.DESCRIPTOR.full_name} has fields that are not known here: "
+            f"{', '.join(unknown)}"
+        )
+    for field, value in message.ListFields():
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            for one in value if field.is_repeated else [value]:
+                refuse_unknown_fields(one)
+
+
 def check_models(
     new: ModelConfigList,
     old: ModelConfigList | None,
@@ -100,6 +115,11 @@ def check_models(
                 f"Illegal to list model {model.name} multiple times in config list"
             )
         seen.add(model.name)
+        if not model.name or any("\0" in text for text in (model.name, model.base_path)):
+            raise invalid_argument(
+                f"a model needs a name, and neither it nor its base_path may hold a NUL; got "
+                f"name={model.name!r}, base_path={model.base_path!r}"
+            )
         if not URI.match(model.base_path) and not model.base_path.startswith("/"):
             raise invalid_argument(
                 f"Expected model {model.name} to have an absolute path or URI; "

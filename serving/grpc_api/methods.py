@@ -115,11 +115,15 @@ def in_threads(method: Method, threads: Executor) -> Answering:
     return answering
 
 
-def handler(answering: Answering) -> grpc.RpcMethodHandler:
-    """A gRPC method handler that turns errors into status codes."""
+def handler(
+    answering: Answering, check: Callable[[str], None] | None = None
+) -> grpc.RpcMethodHandler:
+    """A gRPC method handler that turns errors into status codes; `check` may refuse a peer."""
 
     async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
         try:
+            if check is not None:
+                check(context.peer())
             return await answering(data, deadline_of(context))
         except Exception as caught:
             error = status_of(caught)

@@ -37,7 +37,9 @@ Fields = dict[int, Any]  # an integer or bytes by number
 class Profiler:
     """Profile, Terminate and Monitor; one of them at a time, in threads of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[str], None] | None = None) -> None:
+        """`check` refuses clients by where they are."""
+        self._check = check
         self._running = threading.Lock()
         self._ended = threading.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="profiler")
@@ -46,7 +48,11 @@ class Profiler:
         """The generic handler to add to a gRPC server."""
         methods = {"Profile": self.profile, "Terminate": self.terminate, "Monitor": self.monitor}
         return grpc.method_handlers_generic_handler(
-            SERVICE, {name: handler(self._answering(method)) for name, method in methods.items()}
+            SERVICE,
+            {
+                name: handler(self._answering(method), self._check)
+                for name, method in methods.items()
+            },
         )
 
     def _answering(self, method: Callable[[Fields], bytes]) -> Answering:

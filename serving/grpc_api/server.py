@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
+from serving.access.administration import administration
 from serving.access.keys import ApiKeys
 from serving.access.sockets import room_for
 from serving.access.tls import Tls
@@ -30,6 +31,7 @@ from serving.options import Flags, host_and_port
 
 PREDICTION = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name
 MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
+RELOAD = "HandleReloadConfigRequest"
 HEALTH_NAMES = ("", "PredictionService", "ModelService", PREDICTION, MODEL)
 BATCHING_THREADS = 64
 FACTS_THREADS = RELOAD_THREADS = 2
@@ -92,11 +94,13 @@ class GrpcServer:
             (MODEL, "GetModelStatus", model["GetModelStatus"]),
         ):
             services[service][name] = in_threads(method, self._facts)
+        checks = {RELOAD: administration(self._flags, "enable_reload_rpc").check}
         predict = BatchedPredict(engine, prediction["Predict"], self._threads)
         services[PREDICTION]["Predict"] = predict
         return [
             grpc.method_handlers_generic_handler(
-                service, {name: handler(self._running.counted(m)) for name, m in methods.items()}
+                service,
+                {n: handler(self._running.counted(m), checks.get(n)) for n, m in methods.items()},
             )
             for service, methods in services.items()
         ]

@@ -9,7 +9,12 @@ from collections.abc import Callable, Container, Iterable
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.config.files import URI, check_models, model_server_config
+from serving.config.files import (
+    URI,
+    check_models,
+    model_server_config,
+    refuse_unknown_fields,
+)
 from serving.errors import ServingError, deadline_exceeded, failed_precondition
 from serving.lifecycle.manager import Manager, unavailable
 from serving.lifecycle.source import Source, watched, watched_models
@@ -28,14 +33,18 @@ class ServerCore:
         manager: Manager,
         source: Source,
         flags: Flags,
-        on_config: Callable[[ModelServerConfig], None] = lambda config: None,
+        prepare: Callable[[ModelServerConfig], Callable[[], None]] = lambda config: lambda: None,
     ) -> None:
         self.manager = manager
         self.source = source
         self._flags = flags
-        self._on_config = on_config
+        self._prepare = prepare
         self._config: ModelServerConfig | None = None
         self._reloading = threading.Lock()
+        # The config file that was applied last, and what was wrong with it.
+        self._rereading = threading.Lock()
+        self._applied: ModelServerConfig | None = None
+        self._complaint = ""
         self._stop = threading.Event()
 
     @property
@@ -77,6 +86,7 @@ class ServerCore:
         self._wait_until_settled(new, labelled=True)
         if not self._stop.is_set():
             self._check_labels(new, partial)
+        self._applied = self._config
         if self._flags.model_config_file and self._flags.model_config_file_poll_wait_seconds > 0:
             threading.Thread(target=self._poll_config, daemon=True, name="config-poll").start()
 
@@ -185,10 +195,13 @@ class ServerCore:
                 "ModelConfigList to another."
             )
         old = self._config.model_config_list if self._config is not None else None
+        refuse_unknown_fields(config)
         check_models(config.model_config_list, old)
         known = set(self.model_names())
         labels = self._allowed_labels(config, known)
-        self._on_config(config)
+        follow = self._prepare(config)
+        # Nothing is refused from here on.
+        follow()
         self._config = config
         self.manager.set_labels(labels)
         log.info("Adding/updating models.")
@@ -268,20 +281,23 @@ class ServerCore:
 
     def _poll_config(self) -> None:
         """Apply the config file again whenever it changed; a bad one is logged and left."""
-        seconds = self._flags.model_config_file_poll_wait_seconds
-        previous, complaint = self._config, ""
-        while not self._stop.wait(seconds):
+        while not self._stop.wait(self._flags.model_config_file_poll_wait_seconds):
+            self.reread()
+
+    def reread(self) -> None:
+        """Apply the config file if it is not the one that was applied last."""
+        with self._rereading:
             try:
                 config = model_server_config(self._flags)
-                if config != previous:
-                    previous = config
+                if config != self._applied:
+                    self._applied = config
                     self.reload(config)
-                    complaint = ""
+                    self._complaint = ""
             except ServingError as error:
-                previous = None
-                if str(error) != complaint:
+                self._applied = None
+                if str(error) != self._complaint:
                     log.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error)
-                complaint = str(error)
+                self._complaint = str(error)
 
 
 def label_refused(name: str, version: int, reason: str | None = None) -> ServingError:

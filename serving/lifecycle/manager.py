@@ -273,6 +273,13 @@ class Manager:
             while any(self._entries.values()) and time.monotonic() < until:
                 self.changed.wait(0.1)
 
+    def abort(self) -> None:
+        """Cancel what still runs; nothing can run after."""
+        with self.changed:
+            versions = [e for entries in self._entries.values() for e in entries.values()]
+        for servable in filter(None, (entry.servable for entry in versions)):
+            servable.runner.abort()
+
 
 def _replaceable(old: ModelVersion, stamp: Stamp) -> bool:
     """Whether a version that is there may be loaded anew: only one that ended, when changed."""

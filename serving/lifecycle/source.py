@@ -109,7 +109,7 @@ class Source:
         """The versions to serve, or None when the base path cannot be read."""
         try:
             found = list_versions(model.base_path)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: what can be no path
             self._complain(
                 model.name,
                 "FileSystemStoragePathSource encountered a filesystem access error: Could not "

@@ -37,7 +37,7 @@ def warm_up(servable: Servable, path: str, iterations: int, metrics: Metrics) ->
     file = os.path.join(path, FILE)
     if not os.path.exists(file):
         return 0
-    start, count, status = time.monotonic(), 0, "OK"
+    start, count, done, status = time.monotonic(), 0, 0, "OK"
     try:
         for count, record in enumerate(_records(file), start=1):
             if count > MOST_RECORDS:
@@ -47,9 +47,13 @@ def warm_up(servable: Servable, path: str, iterations: int, metrics: Metrics) ->
             for _ in range(max(1, iterations)):
                 _replay(servable, record)
             metrics.warmup_records.add(path)
+            done = count
     except Exception as error:
-        status = from_exception(error).code.name
-        raise
+        found = from_exception(error)
+        status = found.code.name
+        if file not in found.message:
+            found = ServingError(found.code, f"{file}, record {done + 1}: {found.message}")
+        raise found from error
     finally:
         micros = (time.monotonic() - start) * 1e6
         metrics.warmup_latency.observe(micros, path, status)

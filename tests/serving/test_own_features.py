@@ -223,7 +223,8 @@ def test_config_file_is_polled_and_a_models_own_log_written(models, tmp_path):
 
     path.write_text(listed("first"))
     poll = "--model_config_file_poll_wait_seconds=1"
-    with running(f"--model_config_file={path}", poll) as address:
+    logs = f"--request_log_folder={tmp_path}"
+    with running(f"--model_config_file={path}", poll, logs) as address:
 
         def works(name):
             reply = web.post(address.rest, f"/v1/models/{name}:predict", {"instances": [2]})

@@ -80,8 +80,9 @@ def test_warm_up_replays_every_kind_of_record(version):
 def test_a_failing_record_fails_the_load(version, records, message):
     write_warmup(version, *records)
     servable = loader.load("m", 1, str(version), options())
-    with pytest.raises(ServingError, match=message):
+    with pytest.raises(ServingError, match=message) as error:
         warmup.warm_up(servable, str(version), 0, Metrics())
+    assert "tf_serving_warmup_requests" in str(error.value)
     servable.close()
 
 

@@ -1,0 +1,1 @@
+"""The server's process: how it ends, and what starts it again."""
