@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 PAUSE = 0.2
 PIECE = 1 << 16
 BEGIN_SECONDS = 30.0
+# What is measured is clients that sit there, not the storm of their coming.
+BEGINNING_A_SECOND = 1000
 PATH = "/v1/models/text:predict"
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: h\r\n".encode()
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -46,7 +48,7 @@ class Target:
         """`count` clients, each of which begins anew some time after it ended."""
 
         async def again() -> None:
-            await asyncio.sleep(random.random())
+            await asyncio.sleep(random.random() * self.count / BEGINNING_A_SECOND)
             self.begun += 1
             while True:
                 with contextlib.suppress(OSError, asyncio.IncompleteReadError):

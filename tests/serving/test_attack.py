@@ -15,7 +15,7 @@ from tests.serving.running import running
 SECONDS, CLIENTS, TRIES = 0.8, 30, 3
 HURRY = [
     "--rest_api_header_timeout_in_ms=300", "--rest_api_body_timeout_in_ms=300",
-    "--grpc_handshake_timeout_in_ms=300", "--rest_api_max_connections=150",
+    "--grpc_handshake_timeout_in_ms=300",
 ]  # fmt: skip
 # Those of whom some are told something within so short a time.
 TOLD = {"silent", "half_heads", "half_bodies", "endless_heads", "large_bodies", "grpc_silent"}
