@@ -123,6 +123,8 @@ class Flags:
     rest_api_max_connections: int = flag(
         4096, "with more, the one that waits longest for its client is closed (ours)"
     )
+    max_request_rows: int = flag(1 << 15, "rows that a request may stand for (ours)")
+    max_request_bytes: int = flag(1 << 30, "bytes of inputs it may stand for (ours)")
     grpc_max_message_bytes: int = flag((1 << 31) - 1, "largest gRPC message (ours)")
     grpc_max_concurrent_streams: int = flag(1024, "calls of a connection at once (ours)")
     grpc_handshake_timeout_in_ms: int = flag(

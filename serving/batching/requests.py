@@ -84,6 +84,7 @@ class PendingPredict(ABC):
     def _decode(self) -> None:
         self._inputs = self.read(self._handle.servable)
         signature = self._inputs.signature
+        self._handle.servable.caps.check(self._inputs.given)
         self.arrays = signature.arrays(self._inputs.given)
         fetches = signature.fetches(self._inputs.outputs)
         self.rows = self.runner.rows_to_batch(Ends(signature.feeds, fetches), self.arrays)

@@ -174,7 +174,9 @@ def _filled(values: np.ndarray, dtype: np.dtype, count: int) -> np.ndarray:
     """As many values as the shape holds: cut, or the last one repeated, or the type's zero."""
     if len(values) >= count:
         return values[:count]
-    if count * dtype.itemsize > LARGEST_REPEATED_BYTES:
+    # Of a string each repetition is a copy in TensorFlow.
+    last = len(values[-1]) if dtype == OBJECT and len(values) else 0
+    if count * (dtype.itemsize + last) > LARGEST_REPEATED_BYTES:
         raise ValueError("too large for a repeated value")
     if len(values) == 0:
         return np.full(count, b"", OBJECT) if dtype == OBJECT else np.zeros(count, dtype)

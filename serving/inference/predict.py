@@ -47,6 +47,7 @@ def run(
     deadline: float | None,
 ) -> Sequence[Fetched]:
     """The values of these outputs for arrays by input alias."""
+    servable.caps.check(given)
     arrays = signature.arrays(given)
     return servable.runner.run(signature.feeds, arrays, signature.fetches(outputs), deadline)
 

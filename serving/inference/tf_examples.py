@@ -17,6 +17,7 @@ from tensorflow_serving.apis import (
 from serving.codec import tensors
 from serving.errors import Code, ServingError, failed_precondition, invalid_argument
 from serving.models import signatures
+from serving.models.caps import Caps
 from serving.models.servable import Servable
 from serving.models.signatures import CLASSIFY_METHOD, REGRESS_METHOD, Signature
 
@@ -79,7 +80,7 @@ def _no_outputs(signature: Signature, classify: bool) -> ServingError:
     )
 
 
-def serialized_examples(request_input: input_pb2.Input) -> np.ndarray:
+def serialized_examples(request_input: input_pb2.Input, caps: Caps) -> np.ndarray:
     """A request's examples as serialized tf.Examples, each behind the shared context."""
     kind = request_input.WhichOneof("kind")
     prefix, examples = b"", []
@@ -90,6 +91,9 @@ def serialized_examples(request_input: input_pb2.Input) -> np.ndarray:
         prefix, examples = with_context.context.SerializeToString(), with_context.examples
     if not examples:
         raise invalid_argument("Input is empty.")
+    caps.check_rows("Input", len(examples))
+    # The context is short on the wire, and taken once for each example.
+    caps.check_bytes(request_input.ByteSize() + len(prefix) * len(examples))
     # Concatenated messages merge, so the context's features come first and yield to the example's.
     array = np.empty(len(examples), object)
     array[:] = [prefix + example.SerializeToString() for example in examples]
@@ -119,7 +123,7 @@ def _run_one(
     """The plan of a request's signature, its values, and how many examples there were."""
     signature = example_signature(servable, request.model_spec.signature_name)
     todo = plan(signature, method, check)
-    examples = serialized_examples(request.input)
+    examples = serialized_examples(request.input, servable.caps)
     values = run(servable, [todo.feed], examples, list(todo.fetches.values()), deadline)
     return todo, values, len(examples)
 
@@ -228,7 +232,7 @@ def multi_inference(
     plans = _multi_plans(servable, request, check)
     # A TF1 graph's signatures share their input; each of a TF2 model's has one of its own.
     feeds = sorted({todo.feed for todo in plans})
-    examples = serialized_examples(request.input)
+    examples = serialized_examples(request.input, servable.caps)
     fetches = [name for todo in plans for name in todo.fetches.values()]
     values = run(servable, feeds, examples, fetches, deadline)
     response = inference_pb2.MultiInferenceResponse()

@@ -26,6 +26,7 @@ from serving.errors import (
     not_found,
 )
 from serving.models import signatures, unbatchable
+from serving.models.caps import Caps
 from serving.models.servable import LoadOptions, Servable
 from serving.options import Flags
 from serving.session.limits import Limits
@@ -52,6 +53,7 @@ def load_options(flags: Flags, batching: Any | None) -> LoadOptions:
         session=session,
         batching=batching,
         per_model_batching=flags.enable_batching and flags.enable_per_model_batching_parameters,
+        caps=Caps(flags.max_request_rows, flags.max_request_bytes),
         prefer_tflite=flags.prefer_tflite_model or bool(legacy and legacy.prefer_tflite_model),
         tflite_interpreters=flags.num_tflite_pools * flags.num_tflite_interpreters_per_pool,
     )
@@ -109,6 +111,7 @@ def load(name: str, version: int, path: str, options: LoadOptions) -> Servable:
         raise
     except Exception as error:
         raise _load_error(error, path, options) from error
+    servable.caps = options.caps
     servable.strict_json = os.path.exists(os.path.join(path, STRICT_JSON))
     return servable
 

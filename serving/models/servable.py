@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from tensorflow.core.protobuf import config_pb2
 
 from serving.codec.tensors import Fetched
+from serving.models.caps import Caps
 from serving.models.signatures import Signature
 from serving.session.runner import GraphRunner
 
@@ -43,6 +44,7 @@ class Servable:
     runner: Runner
     # Whether its REST answers hold no NaN and no Infinity, whatever the flag says.
     strict_json: bool = False
+    caps: Caps = field(default_factory=Caps)
 
     @property
     def batches(self) -> bool:
@@ -63,5 +65,6 @@ class LoadOptions:
     session: config_pb2.ConfigProto
     batching: Any | None  # BatchingParameters, a class made at run time
     per_model_batching: bool
+    caps: Caps
     prefer_tflite: bool
     tflite_interpreters: int

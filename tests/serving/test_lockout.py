@@ -7,11 +7,15 @@ import socket
 import time
 
 import grpc
+import numpy as np
 import pytest
-from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
+from tensorflow_serving.apis import get_model_status_pb2, input_pb2, model_service_pb2_grpc
 
 from serving.client import Client
 from serving.codec import wire
+from serving.errors import ServingError
+from serving.inference.tf_examples import serialized_examples
+from serving.models.caps import Caps
 from serving.rest.leaving import GivenUpOnLeaving
 from serving.session.watchdog import WATCHDOG
 from tests.serving import web
@@ -99,3 +103,60 @@ def test_one_profile_at_a_time_and_not_longer_than_its_client(address):
         assert status(address) == 30
         first.cancel()
         assert eventually(lambda: not refused())
+
+
+def repeated(name, alias, kind, shape, **values):
+    """A Predict request of a few bytes for a tensor of this shape."""
+    request = predict_request(name)
+    tensor = request.inputs[alias]
+    tensor.dtype = kind
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+    for field, value in values.items():
+        getattr(tensor, field).append(value)
+    return request
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: repeated("text", "text", 7, [100_000], string_val=b"a"), "--max_request_rows"),
+        (lambda: repeated("text", "text", 7, [5_000, 100], string_val=b"a" * 999), "parsing error"),
+        (lambda: repeated("half_plus_two", "x", 1, [100_000, 1]), "--max_request_rows"),
+        (lambda: repeated("half_plus_two", "x", 1, [1 << 30, 1 << 30]), "parsing error"),
+    ],
+)
+def test_a_request_may_not_stand_for_too_much(address, make, said):
+    data = make().SerializeToString()
+    assert len(data) < 1100
+    with grpc.insecure_channel(address.grpc) as channel, pytest.raises(grpc.RpcError) as error:
+        channel.unary_unary(PREDICT)(data, timeout=10)
+    assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert said in error.value.details()
+
+
+def test_rows_are_counted_over_rest_too(address):
+    reply = web.post(address.rest, "/v1/models/text:predict", {"instances": ["a"] * 40_000})
+    assert reply.status == 400
+    assert "--max_request_rows=32768" in reply.error
+    vector = {"instances": [1] * 40_000}
+    assert web.post(address.rest, "/v1/models/half_plus_two_tf2:predict", vector).status == 200
+
+
+def test_examples_may_not_stand_for_too_much():
+    request = input_pb2.Input()
+    context = request.example_list_with_context
+    context.context.features.feature["x"].bytes_list.value.append(b"x" * 10_000)
+    for _ in range(100):
+        context.examples.add()
+    assert len(serialized_examples(request, Caps())) == 100
+    for caps, flag in ((Caps(bytes=900_000), "bytes"), (Caps(rows=99), "rows")):
+        with pytest.raises(ServingError, match=f"--max_request_{flag}"):
+            serialized_examples(request, caps)
+
+
+def test_strings_count_with_their_characters():
+    arrays = {"a": np.array([b"abc", b""], object), "b": np.zeros(3, np.float32)}
+    Caps(bytes=2 * 24 + 3 + 12).check(arrays)
+    with pytest.raises(ServingError, match="the inputs take 63 bytes"):
+        Caps(bytes=62).check(arrays)
