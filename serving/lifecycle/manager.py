@@ -159,6 +159,7 @@ class Manager:
                     continue
                 self._add(entries, ModelVersion(name, version, path, stamp))
             self._settle(name)
+            self.changed.notify_all()
 
     def _add(self, entries: dict[int, ModelVersion], entry: ModelVersion) -> None:
         entries[entry.version] = entry
@@ -225,10 +226,16 @@ class Manager:
         self._move(entry, State.END, entry.error)
 
     def _pause(self, entry: ModelVersion) -> bool:
-        """Wait before the next try; False when the version is no longer wanted."""
+        """Wait before the next try; False when the version is no longer wanted.
+
+        A folder that changes meanwhile, as one that is still being copied, is tried at once.
+        """
         until = time.monotonic() + self._retry.pause_seconds
         with self.changed:
             while entry.wanted and (left := until - time.monotonic()) > 0:
+                if entry.again is not None and entry.again != (entry.path, entry.stamp):
+                    entry.path, entry.stamp = entry.again
+                    break
                 self.changed.wait(left)
         return entry.wanted
 
