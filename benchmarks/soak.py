@@ -186,13 +186,17 @@ def resident_kib(pid: int) -> int:
 
 
 def start_server(
-    folder: Path, grpc_port: int, rest_port: int, flags: Sequence[str]
+    folder: Path,
+    grpc_port: int,
+    rest_port: int,
+    flags: Sequence[str],
+    names: Sequence[str] = ("moving", "text", "words"),
 ) -> subprocess.Popen[bytes]:
-    """A server of the three models; returns when it answers."""
+    """A server of these models; returns when it answers."""
     models = "".join(
         f'config {{ name: "{name}" base_path: "{folder / name}" model_platform: "tensorflow" '
         "model_version_policy { latest { num_versions: 2 } } }\n"
-        for name in ("moving", "text", "words")
+        for name in names
     )
     config = folder / "models.config"
     config.write_text(f"model_config_list {{ {models} }}")
