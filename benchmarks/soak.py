@@ -38,6 +38,7 @@ from tests.serving.models import write_half_plus, write_text, write_words
 CHANGE_SECONDS = 5.0
 START_SECONDS = 180
 GROWTH = 1.05
+MODELS = ("moving", "text", "words")
 PLUS = {0: 2.0, 1: 3.0}
 BAD_BODIES = ('{"instances": ["x"]}', "{", '{"inputs": {"z": 1}}', "[]", '{"instances": [[1], 2]}')
 
@@ -97,27 +98,31 @@ class Soak:
         self.failures: list[str] = []
         self._lock = threading.Lock()
 
-    def client(self, seed: int) -> None:
-        """Ask at random until told to stop."""
-        rng = random.Random(seed)
-        connection = http.client.HTTPConnection("127.0.0.1", self._rest_port, timeout=60)
-        asks: tuple[Callable[..., None], ...] = (
+    def asks(self) -> tuple[Callable[..., None], ...]:
+        """What clients ask, one as often as the other."""
+        return (
             self._good_grpc, self._good_text, self._good_rest, self._good_words,
             self._bad_grpc, self._bad_rest,
         )  # fmt: skip
+
+    def client(self, seed: int) -> None:
+        """Ask at random until told to stop."""
+        rng, asks = random.Random(seed), self.asks()
+        connection = http.client.HTTPConnection("127.0.0.1", self._rest_port, timeout=60)
         while not self.stop.is_set():
             ask = rng.choice(asks)
+            started = time.perf_counter()
             try:
                 ask(rng, connection)
             except Exception as error:
                 self._fail(f"{ask.__name__}: {type(error).__name__} {error}")
                 connection.close()
-            self._count(ask.__name__)
+            self._count(ask.__name__, time.perf_counter() - started)
             if self._pause:
                 self.stop.wait(self._pause * rng.random() * 2)
         connection.close()
 
-    def _count(self, name: str) -> None:
+    def _count(self, name: str, seconds: float) -> None:
         with self._lock:
             self.counts[name.strip("_")] += 1
 
@@ -185,14 +190,8 @@ def resident_kib(pid: int) -> int:
     return int(text.partition("VmRSS:")[2].split()[0])
 
 
-def start_server(
-    folder: Path,
-    grpc_port: int,
-    rest_port: int,
-    flags: Sequence[str],
-    names: Sequence[str] = ("moving", "text", "words"),
-) -> subprocess.Popen[bytes]:
-    """A server of these models; returns when it answers."""
+def write_config(folder: Path, names: Sequence[str] = MODELS) -> Path:
+    """The configuration of these models, two versions of each."""
     models = "".join(
         f'config {{ name: "{name}" base_path: "{folder / name}" model_platform: "tensorflow" '
         "model_version_policy { latest { num_versions: 2 } } }\n"
@@ -200,9 +199,16 @@ def start_server(
     )
     config = folder / "models.config"
     config.write_text(f"model_config_list {{ {models} }}")
+    return config
+
+
+def start_server(
+    folder: Path, grpc_port: int, rest_port: int, flags: Sequence[str], module: str = "serving"
+) -> subprocess.Popen[bytes]:
+    """A server of the folder's models.config; returns when it answers."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "serving", f"--port={grpc_port}", f"--rest_api_port={rest_port}",
-         f"--model_config_file={config}", "--max_num_load_retries=0", *flags],
+        [sys.executable, "-m", module, f"--port={grpc_port}", f"--rest_api_port={rest_port}",
+         f"--model_config_file={folder}/models.config", "--max_num_load_retries=0", *flags],
         stderr=(folder / "server.log").open("wb"),
     )  # fmt: skip
     end = time.monotonic() + START_SECONDS
@@ -225,6 +231,7 @@ def soak(seconds: float, clients: int, pause: float, batching: bool = False) -> 
         write_text(folder / "text" / "1", folder)
         write_words(folder / "words" / "1")
         versions = Versions(folder)
+        write_config(folder)
         ports = free_port(), free_port()
         server = start_server(folder, *ports, flags=BATCHING if batching else [])
         run = Soak(*ports, pause)

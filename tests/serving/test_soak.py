@@ -9,7 +9,7 @@ from benchmarks.soak import growth, soak
 
 
 def test_mixed_requests_while_versions_change():
-    result = soak(seconds=12, clients=16, pause=0.3, batching=True)
+    result = soak(seconds=6, clients=16, pause=0.3, batching=True)
     assert result["failures"] == []
     assert result["exit_code"] == 0
     assert set(result["counts"]) == {
