@@ -49,7 +49,8 @@ class Watchdog:
 
     def __init__(self, interval: float = INTERVAL_SECONDS, grace: float = GRACE_SECONDS) -> None:
         self.interval, self.grace = interval, grace
-        self._notes: dict[int, Note] = {}  # by thread
+        # By thread; a place stays, as adding and removing it would take longer than all else.
+        self._notes: dict[int, Note | None] = {}
         self._awake = threading.Event()
         self._asleep = True
         self._lock = threading.Lock()
@@ -65,7 +66,12 @@ class Watchdog:
 
     def ended(self, thread: int) -> None:
         """Forget a run."""
-        del self._notes[thread]
+        self._notes[thread] = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs."""
+        return all(note is None for note in self._notes.copy().values())
 
     def _wake(self) -> None:
         self._asleep = False  # once is enough
@@ -85,7 +91,7 @@ class Watchdog:
     def _look(self, since: Unwanted) -> Unwanted:
         """Have runs ended that were unwanted for long enough; since when others are unwanted."""
         now = time.monotonic()
-        notes = self._notes.copy()
+        notes = {t: note for t, note in self._notes.copy().items() if note is not None}
         unwanted: Unwanted = {}
         for thread, note in notes.items():
             if is_unwanted(note, now):
@@ -101,12 +107,12 @@ class Watchdog:
         return unwanted
 
     def _sleep_while_idle(self) -> None:
-        if self._notes:
+        if not self.idle:
             return
         self._awake.clear()
         self._asleep = True
         # A run that was noted before this thread was asleep did not wake it.
-        if not self._notes:
+        if self.idle:
             self._awake.wait()
         self._asleep = False
 

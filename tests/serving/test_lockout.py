@@ -83,7 +83,7 @@ def test_clients_that_leave_lock_nobody_out(address, soon, interface):
     with made as client:
         assert client.score(["the cat"], model="text")[0].tokens == 3
     assert web.get(address.rest, "/v1/models/loop").status == 200
-    assert eventually(lambda: not WATCHDOG._notes)
+    assert eventually(lambda: WATCHDOG.idle)
 
 
 def test_one_profile_at_a_time_and_not_longer_than_its_client(address):
