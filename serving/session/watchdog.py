@@ -1,7 +1,7 @@
 """Finding the runs that nobody waits for any more.
 
-A run is noted by its thread when it starts and forgotten when it ends, which takes half a
-microsecond; a thread looks at the notes now and then, and sleeps while there are none.
+A run is noted by its thread when it starts and forgotten when it ends, which takes two
+microseconds; a thread looks at the notes now and then, and sleeps while there are none.
 """
 
 from __future__ import annotations
