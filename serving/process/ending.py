@@ -1,8 +1,7 @@
 """How the process ends: by signals, in order, and whatever runs.
 
 SIGTERM and Ctrl-C: running requests are answered, for `--drain_seconds` at most; exit code 0.
-While
-models are loading: at once, 0. Twice: at once, 128 + the signal's number. What still runs
+While models are loading: at once, 0. Twice: at once, 128 + the signal's number. What still runs
 `SLACK_SECONDS` after `--drain_seconds` is ended by force, with a line in the log; exit code 124,
 or 1 with a trace where Python itself hangs. SIGHUP: `--model_config_file` is read again and the
 logs are opened anew; without that flag it is as SIGTERM.

@@ -17,9 +17,11 @@ ROOT = Path(__file__).parents[2]
 CHILD = Path(__file__).parent / "process_child.py"
 # A server in small: the signals and the forced end are the real ones, what it serves is not.
 ENDING = """
-import logging, sys, threading, time
+import logging, signal, sys, threading, time
 from serving.process import ending
 logging.basicConfig()
+for number in (signal.SIGHUP, signal.SIGINT):  # as a terminal starts it, also under nohup
+    signal.signal(number, signal.SIG_DFL)
 kind = sys.argv[1]
 signals = ending.Signals()
 with signals.handled():
@@ -103,6 +105,8 @@ def test_sighup_reads_again_where_there_is_a_file_and_else_ends():
 
 
 SUPERVISED = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 import sys
 from serving.process.supervisor import Backoff, Supervisor
 child = [sys.executable, *sys.argv[1:]]
