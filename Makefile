@@ -19,7 +19,7 @@ serve: $(VENV)/.serve-installed
 	$(BIN)/python -m serving.quickstart
 
 test: $(VENV)/.test-installed
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore=tests/spark
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/spark
 
 test-spark: $(VENV)/.spark-installed
 	$(BIN)/python -m pytest -q tests/spark

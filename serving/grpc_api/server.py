@@ -38,6 +38,7 @@ FACTS_THREADS = RELOAD_THREADS = 2
 # How long a message may still take to arrive once the server is told to stop.
 STOPPING_SECONDS = 1.0
 DRAIN_TICK = 0.02
+MOST_PENDING = (1 << 31) - 1
 
 T = TypeVar("T")
 
@@ -183,6 +184,10 @@ def server_options(flags: Flags) -> list[tuple[str, int | str]]:
         "grpc.max_receive_message_length": flags.grpc_max_message_bytes,
         "grpc.max_send_message_length": flags.grpc_max_message_bytes,
         "grpc.max_concurrent_streams": flags.grpc_max_concurrent_streams,
+        # Above 1,000 waiting calls gRPC begins to cancel some at random, whoever's they are; how
+        # many there can be is limited by streams and connections.
+        "grpc.server.max_pending_requests": MOST_PENDING,
+        "grpc.server.max_pending_requests_hard_limit": MOST_PENDING,
         "grpc.max_allowed_incoming_connections": room_for(flags.grpc_max_connections),
         "grpc.server_handshake_timeout_ms": flags.grpc_handshake_timeout_in_ms,
         "grpc.so_reuseport": 0,

@@ -22,7 +22,10 @@ TOLD = {"silent", "half_heads", "half_bodies", "endless_heads", "large_bodies", 
 
 
 def test_others_do_not_suffer(models):
-    """All kinds of bad clients at once; the best of three, for other tests take time too."""
+    """All kinds of bad clients at once; the best of three, for other tests take time too.
+
+    So the bound is that nobody is kept waiting; the long form holds it to twice the normal.
+    """
     cases = {
         case.name: replace(case, count=min(case.count, CLIENTS))
         for case in CASES
@@ -33,7 +36,7 @@ def test_others_do_not_suffer(models):
         server = Server(rest, grpc, os.getpid())
         percentile(server, SECONDS, [])
         for _ in range(TRIES):
-            result = Result(Case("all"), grown_mib=-server.resident_mib())
+            result = Result(Case("all", slower=10.0), grown_mib=-server.resident_mib())
             result.normal_ms.append(percentile(server, SECONDS, result.failures))
             with attackers(server, list(cases.values())) as told:
                 result.attacked_ms.append(percentile(server, SECONDS, result.failures))

@@ -3,8 +3,8 @@
 from tests.helpers.following import ROOT, copy_of_the_tree, follow, passed
 
 CHECKS = [
-    "tests/test_conformance.py::test_in_this_process[log_bilinear-NumPy forward]",
-    "tests/test_conformance.py::test_in_this_process[log_bilinear-masks]",
+    "tests/test_conformance.py::test_every_architecture[log_bilinear-NumPy forward]",
+    "tests/test_conformance.py::test_every_architecture[log_bilinear-masks]",
     *(
         f"tests/zoo/models/test_language_models.py::{check}"
         for check in (
