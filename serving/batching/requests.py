@@ -18,7 +18,8 @@ from serving.models.signatures import Signature
 from serving.session.gathering import Shapes, inner_shapes
 from serving.session.limits import Limits
 from serving.session.runner import GraphRunner
-from serving.session.sharing import TIMED_OUT, Ends
+from serving.session.sharing import TIMED_OUT
+from serving.session.verdicts import Ends
 
 
 class Inputs(NamedTuple):

@@ -35,17 +35,34 @@ class Caller:
         self.gone = False
 
 
+def is_unwanted(request: Request, now: float) -> bool:
+    """Whether a request was given up or is past its deadline."""
+    return request.gone or (request.deadline is not None and request.deadline <= now)
+
+
 class Together:
-    """The requests of a batch: gone when none of them is wanted any more."""
+    """The requests of a batch: gone when none of them is wanted any more.
+
+    Also when some have been unwanted for a while and the run still goes on: perhaps it would end
+    but for them, and the others can be run again without them.
+    """
+
+    patience = 2.0
 
     def __init__(self, requests: Sequence[Request]) -> None:
         self._requests = requests
+        self._since: float | None = None  # some are unwanted
 
     @property
     def gone(self) -> bool:
-        """Whether each of them was given up or is past its deadline."""
+        """Whether the run is to end."""
         now = time.monotonic()
-        return all(r.gone or (r.deadline is not None and r.deadline <= now) for r in self._requests)
+        unwanted = sum(is_unwanted(request, now) for request in self._requests)
+        if not unwanted:
+            return False
+        if self._since is None:
+            self._since = now
+        return unwanted == len(self._requests) or now - self._since >= self.patience
 
 
 class _OfThread(threading.local):

@@ -13,7 +13,8 @@ from serving.codec.tensors import Fetched
 from serving.errors import Code, ServingError, deadline_exceeded
 from serving.session.callers import Together, Waiter, on_behalf_of
 from serving.session.limits import Limits
-from serving.session.sharing import TIMED_OUT, Ends, Outcome, SharedRuns
+from serving.session.sharing import TIMED_OUT, Outcome, SharedRuns
+from serving.session.verdicts import Ends
 
 FULL = "The batch scheduling queue to which this task was submitted is full"
 Shapes = tuple[tuple[int, ...], ...]

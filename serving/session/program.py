@@ -22,9 +22,10 @@ import tensorflow as tf
 
 from serving.codec.tensors import Fetched
 from serving.errors import deadline_exceeded
-from serving.session.sharing import TIMED_OUT, Ends
+from serving.session.sharing import TIMED_OUT
 from serving.session.tf_private import SessionCall, run_options
 from serving.session.threads import RunCounter, ThreadChoice
+from serving.session.verdicts import Ends
 from serving.session.watchdog import WATCHDOG, Owner
 
 MOST_PROGRAMS = 64

@@ -24,7 +24,8 @@ from serving.session.gathering import ThreadBatches, Waiting
 from serving.session.limits import Limits
 from serving.session.lone_requests import LoneRequestDetector
 from serving.session.program import Programs
-from serving.session.sharing import TIMED_OUT, Ends, Outcome, SharedRuns, Sharing, Verdicts
+from serving.session.sharing import TIMED_OUT, Outcome, SharedRuns, Sharing
+from serving.session.verdicts import Ends, Verdicts
 
 log = logging.getLogger("serving.session.runner")
 # After a session could not be restored.

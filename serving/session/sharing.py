@@ -10,13 +10,11 @@ the log says so.
 
 from __future__ import annotations
 
-import enum
 import itertools
-import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -24,10 +22,11 @@ import numpy as np
 from serving.codec.tensors import Fetched, as_array
 from serving.errors import Code, deadline_exceeded, from_exception
 from serving.session import comparison
+from serving.session.callers import is_unwanted, on_behalf_of
 from serving.session.comparison import Difference
 from serving.session.limits import Limits
+from serving.session.verdicts import Check, Ends, Verdict, Verdicts
 
-log = logging.getLogger("serving.session.sharing")
 TIMED_OUT = "Timed out waiting for the model; the deadline had passed"
 # What goes wrong with the server, not with one of the requests: none is tried again alone.
 SHARED = (
@@ -37,19 +36,9 @@ SHARED = (
     Code.ABORTED,
     Code.RESOURCE_EXHAUSTED,
 )
-FIRST_CHECKS, SAMPLE = 4, 2
-# Doubts (failed shared runs, other words where rounding may have decided) before it is final.
-MOST_DOUBTS = 2
-MOST_VERDICTS = 256
+SAMPLE = 2
 
 Outcome = Sequence[Fetched] | BaseException
-
-
-class Ends(NamedTuple):
-    """What is fed and what is fetched: graph tensor names."""
-
-    feeds: tuple[str, ...]
-    fetches: tuple[str, ...]
 
 
 class Sharing(Protocol):
@@ -64,84 +53,11 @@ class Sharing(Protocol):
     @property
     def deadline(self) -> float | None: ...
 
+    @property
+    def gone(self) -> bool: ...
+
 
 Run = Callable[[Ends, Sequence[np.ndarray], float | None], Sequence[Fetched]]
-
-
-class Check(enum.Enum):
-    """Which requests of a shared run are run separately as well."""
-
-    ALL = enum.auto()
-    SAMPLE = enum.auto()
-    NONE = enum.auto()
-
-
-class Verdict:
-    """Whether a set of outputs may share runs, as far as is known."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.refused = self.probed = False
-        self._runs = self._doubts = 0
-
-    def next_check(self) -> Check:
-        """Count a shared run; how it is to be checked."""
-        self._runs += 1
-        if self._runs <= FIRST_CHECKS:
-            return Check.ALL
-        return Check.SAMPLE if self._runs & (self._runs - 1) == 0 else Check.NONE
-
-    def doubt(self) -> bool:
-        """Check the next runs again; True when there were too many doubts."""
-        self._doubts += 1
-        self._runs = 0
-        return self._doubts >= MOST_DOUBTS
-
-
-class Verdicts:
-    """What is known about the outputs of a version."""
-
-    def __init__(
-        self, model: str, unbatchable: Mapping[str, tuple[str, str]], aliases: Mapping[str, str]
-    ) -> None:
-        self._model, self._aliases = model, aliases
-        self._refused: set[str] = set()
-        self._verdicts: dict[Ends, Verdict] = {}
-        self._lock = threading.Lock()
-        for tensor, (what, why) in unbatchable.items():
-            self._refuse(tensor, what, why)
-
-    def of(self, ends: Ends) -> Verdict:
-        """The verdict on a set of outputs."""
-        verdict = self._verdicts.get(ends)
-        if verdict is not None:
-            return verdict
-        with self._lock:
-            if len(self._verdicts) >= MOST_VERDICTS:
-                self._verdicts.pop(next(iter(self._verdicts)))
-            verdict = self._verdicts[ends] = Verdict()
-        verdict.refused = not self._refused.isdisjoint((*ends.feeds, *ends.fetches))
-        return verdict
-
-    def refuse(self, ends: Ends, tensor: str, why: str) -> None:
-        """Never share a run that fetches this tensor."""
-        self.of(ends).refused = True
-        self._refuse(tensor, self._aliases.get(tensor, tensor), why)
-        with self._lock:
-            for other, verdict in self._verdicts.items():
-                verdict.refused |= tensor in other.fetches
-
-    def doubt(self, ends: Ends, tensor: str, why: str) -> None:
-        """Refuse if it is not the first time."""
-        if self.of(ends).doubt():
-            self.refuse(ends, tensor, why)
-
-    def _refuse(self, tensor: str, what: str, why: str) -> None:
-        with self._lock:
-            if tensor in self._refused:
-                return
-            self._refused.add(tensor)
-        log.warning("%s: requests for %s are never batched: %s", self._model, what, why)
 
 
 class SharedRuns:
@@ -163,9 +79,9 @@ class SharedRuns:
             self._slots.release()
 
     def run_alone(self, ends: Ends, request: Sharing) -> Outcome:
-        """The values of one request from a run of its own."""
+        """The values of one request from a run of its own, which nobody else waits for."""
         try:
-            values = self._run(ends, request.arrays, request.deadline)
+            values = on_behalf_of(request, self._run, ends, request.arrays, request.deadline)
         except Exception as caught:
             return caught
         for tensor, value in zip(ends.fetches, values, strict=True):
@@ -195,7 +111,10 @@ class SharedRuns:
         try:
             parts = self._together(ends, requests, deadline)
         except Exception as caught:
-            if from_exception(caught).code in SHARED:
+            code = from_exception(caught).code
+            if code is Code.CANCELLED:  # because of those that nobody waits for
+                return self._run_wanted(ends, requests, caught)
+            if code in SHARED:
                 return [caught] * len(requests)
             outcomes = self._run_separately(ends, requests)
             self._doubt_if_all_good(ends, outcomes)
@@ -203,6 +122,20 @@ class SharedRuns:
         if parts is None or (sample and not self._sample_is_equal(ends, requests, parts)):
             return self._run_separately(ends, requests)
         return parts
+
+    def _run_wanted(
+        self, ends: Ends, requests: Sequence[Sharing], given_up: Exception
+    ) -> Sequence[Outcome]:
+        """After a run that was ended for those that nobody waits for: the others' own runs."""
+        now, outcomes = time.monotonic(), list[Outcome]()
+        for request in requests:
+            if request.gone:
+                outcomes.append(given_up)
+            elif is_unwanted(request, now):
+                outcomes.append(deadline_exceeded(TIMED_OUT))
+            else:
+                outcomes.append(self.run_alone(ends, request))
+        return outcomes
 
     def _run_separately(self, ends: Ends, requests: Sequence[Sharing]) -> Sequence[Outcome]:
         return [self.run_alone(ends, request) for request in requests]
@@ -331,6 +264,7 @@ class Probe(NamedTuple):
     arrays: list[np.ndarray]
     rows: int
     deadline: float | None
+    gone: bool = False
 
 
 def _last_deadline(requests: Sequence[Sharing]) -> float | None:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from serving.models import loader
 from serving.options import parse
 from serving.session.program import MOST_PROGRAMS
-from serving.session.sharing import MOST_VERDICTS, Ends
+from serving.session.verdicts import MOST_VERDICTS, Ends
 from tests.serving.session.test_sharing import parameters
 
 OUTPUTS = 8

@@ -13,9 +13,9 @@ import pytest
 from serving.errors import Code, from_exception
 from serving.models import loader
 from serving.options import parse
-from serving.session.callers import Caller, on_behalf_of
-from serving.session.sharing import Ends
+from serving.session.callers import Caller, Together, on_behalf_of
 from serving.session.threads import RunCounter
+from serving.session.verdicts import Ends
 from serving.session.watchdog import WATCHDOG
 from tests.serving.conformance.conftest import eventually
 from tests.serving.session.test_sharing import parameters
@@ -70,8 +70,9 @@ def test_a_fast_signature_is_cancelled_at_its_deadline(servable):
     assert run(servable, 7)[0].tolist() == [7]
 
 
-def test_the_next_such_run_costs_no_session(servable):
+def test_the_next_such_run_costs_no_session(servable, monkeypatch):
     code(run, servable, ENDLESS, time.monotonic() + 0.3)
+    monkeypatch.setattr(WATCHDOG, "grace", PATIENCE)  # TensorFlow's own timeout comes first
     programs = servable.runner.programs
     assert code(run, servable, ENDLESS, time.monotonic() + 0.3)[0] is Code.DEADLINE_EXCEEDED
     assert servable.runner.programs is programs
@@ -124,13 +125,47 @@ def test_files_that_were_replaced_are_not_served_in_their_place(models, soon, tm
 BATCHED = {"max_batch_size": 4, "batch_timeout_micros": 50_000, "num_batch_threads": 2}
 
 
-@pytest.mark.parametrize("servable", [BATCHED], indirect=True)
-def test_a_batch_ends_when_all_its_deadlines_have_passed(servable):
-    """The requests of one batch; the later deadline counts."""
+def trust(servable, checked):
+    """Concurrent requests share runs at once; `checked`: and are run separately first."""
     servable.runner._lone_requests._last_concurrent = time.monotonic() + 1e6
     signature = servable.signatures["serving_default"]
     verdict = servable.runner.verdicts.of(Ends(signature.feeds, signature.fetches(["steps"])))
-    verdict.probed, verdict._runs = True, 1000
+    verdict.probed, verdict._runs = True, 0 if checked else 1000
+
+
+@pytest.mark.parametrize("servable", [BATCHED], indirect=True)
+@pytest.mark.parametrize("checked", [False, True])
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_batch_goes_on_without_those_that_nobody_waits_for(
+    servable, leaves, checked, monkeypatch
+):
+    """One of two clients leaves, or its deadline passes: the other has its answer soon."""
+    monkeypatch.setattr(Together, "patience", 0.3)
+    trust(servable, checked)
+    barrier, caller = threading.Barrier(2), Caller()
+
+    def bad():
+        barrier.wait()
+        deadline = None if leaves else time.monotonic() + 0.3
+        return code(on_behalf_of, caller, run, servable, ENDLESS, deadline)
+
+    def good():
+        barrier.wait()
+        time.sleep(0.01)
+        return run(servable, 7)[0].tolist()
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(bad), pool.submit(good)]
+        time.sleep(0.2)
+        caller.gone = leaves
+        assert ends[1].result(PATIENCE) == [7]
+        assert ends[0].result(PATIENCE)[0] is (Code.CANCELLED if leaves else Code.DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize("servable", [BATCHED], indirect=True)
+def test_a_batch_ends_when_all_its_deadlines_have_passed(servable):
+    """The requests of one batch; the later deadline counts."""
+    trust(servable, checked=False)
     start = time.monotonic()
     barrier = threading.Barrier(2)
 
