@@ -99,9 +99,10 @@ class Watchdog:
                 is_same = before is not None and before[0] is note
                 unwanted[thread] = before if before is not None and is_same else (note, now)
         overdue: dict[Owner, list[object]] = defaultdict(list)
-        for note, start in unwanted.values():
+        for thread, (note, start) in unwanted.items():
             if now - start >= self.grace:
                 overdue[note[0]].append(note[1])
+                unwanted[thread] = (note, now)  # ending it takes a moment, too
         for owner, what in overdue.items():
             owner.end_runs(what, sum(note[0] is owner for note in notes.values()) - len(what))
         return unwanted
