@@ -23,6 +23,8 @@ LOOPS = frozenset({"While", "StatelessWhile", "Enter"})
 CONVOLUTIONS = frozenset({"Conv2D", "Conv3D", "DepthwiseConv2dNative", "FusedConv2DBiasActivation"})
 # Above, a single request gains from having all cores, as reading the weights takes its time.
 LARGEST_BYTES = 64 << 20
+# The place of the pool for requests in a session; the first is that of TensorFlow's own calls.
+REQUEST_POOL = 1
 
 
 def own_thread_pools() -> None:
@@ -34,11 +36,27 @@ def session_config(
     given: config_pb2.ConfigProto, meta_graph: meta_graph_pb2.MetaGraphDef, path: str
 ) -> config_pb2.ConfigProto:
     """The ConfigProto for a model: `given`, with the number of threads a run where that is open."""
-    if given.intra_op_parallelism_threads or not is_small_and_looped(meta_graph, path):
-        return given
+    chosen = with_pools(given)
+    if not given.intra_op_parallelism_threads and is_small_and_looped(meta_graph, path):
+        chosen.intra_op_parallelism_threads = 1
+    return chosen
+
+
+def with_pools(given: config_pb2.ConfigProto) -> config_pb2.ConfigProto:
+    """`given` with threads of its own for loading.
+
+    TensorFlow's operations wait for each other in one pool for the whole process. Runs that take
+    long would keep versions from being loaded, and with them the session whose restoring ends such
+    a run.
+    """
     chosen = type(given)()
     chosen.CopyFrom(given)
-    chosen.intra_op_parallelism_threads = 1
+    del chosen.session_inter_op_thread_pool[:]
+    chosen.session_inter_op_thread_pool.add(global_name="serving_loads")
+    chosen.session_inter_op_thread_pool.extend(given.session_inter_op_thread_pool)
+    if not given.session_inter_op_thread_pool:
+        name = "" if given.use_per_session_threads else "serving_requests"
+        chosen.session_inter_op_thread_pool.add(global_name=name)
     return chosen
 
 

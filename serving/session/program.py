@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from serving.codec.tensors import Fetched
 from serving.errors import deadline_exceeded
+from serving.session.parallelism import REQUEST_POOL
 from serving.session.sharing import TIMED_OUT
 from serving.session.tf_private import SessionCall, run_options
 from serving.session.threads import RunCounter, ThreadChoice
@@ -37,7 +38,8 @@ CALLERS_THREAD = -1
 RUNS = RunCounter()
 
 # For as long as the process lives, so never deleted.
-IN_POOL, IN_CALLERS_THREAD = run_options(), run_options(inter_op_thread_pool=CALLERS_THREAD)
+IN_POOL = run_options(inter_op_thread_pool=REQUEST_POOL)
+IN_CALLERS_THREAD = run_options(inter_op_thread_pool=CALLERS_THREAD)
 # Timeouts are rounded up to so many digits of the binary system, so there are few of them.
 TIMEOUT_BITS = 8
 LONGEST_TIMEOUT_MS = (1 << 31) - 1
@@ -52,7 +54,7 @@ def timed(seconds: float) -> Any:
 
 @cache
 def _timed_options(milliseconds: int) -> Any:
-    return run_options(timeout_in_ms=milliseconds)
+    return run_options(timeout_in_ms=milliseconds, inter_op_thread_pool=REQUEST_POOL)
 
 
 class _Nobody:

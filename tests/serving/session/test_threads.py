@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
 
 from serving.errors import Code, ServingError
 from serving.session import program as program_module
+from serving.session.parallelism import with_pools
 from serving.session.program import Program
 from serving.session.threads import TRIAL_RUNS, Concurrency, RunCounter, ThreadChoice
 
@@ -68,7 +70,8 @@ def test_what_concurrency_means(runs, cores, free, overflows):
 
 @pytest.fixture
 def session():
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    config = with_pools(config_pb2.ConfigProto())
+    with tf.Graph().as_default(), tf.compat.v1.Session(config=config) as session:
         x = tf.compat.v1.placeholder(tf.float32, [None], "x")
         tf.identity(x * 2, "twice")
         tf.identity(x + 1, "next")

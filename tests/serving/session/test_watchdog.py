@@ -14,11 +14,13 @@ from serving.errors import Code, from_exception
 from serving.models import loader
 from serving.options import parse
 from serving.session.callers import Caller, Together, on_behalf_of
+from serving.session.program import timed
 from serving.session.threads import RunCounter
 from serving.session.verdicts import Ends
 from serving.session.watchdog import WATCHDOG
 from tests.serving.conformance.conftest import eventually
 from tests.serving.session.test_sharing import parameters
+from zoo.processors import usable_cores
 
 ENDLESS = 2_000_000_000
 PATIENCE = 20.0  # a machine with other work on it restores a session in less
@@ -94,6 +96,25 @@ def test_a_client_that_goes_frees_its_worker(servable):
         assert not stuck.done()
         caller.gone = True
         assert stuck.result(PATIENCE)[0] is Code.CANCELLED
+
+
+def test_runs_without_end_keep_no_version_from_being_loaded(models, servable):
+    """Not even when they take every thread for operations."""
+    cores = usable_cores()
+    signature = servable.signatures["serving_default"]
+    program = servable.runner.programs._make(Ends(signature.feeds, signature.fetches(["steps"])))
+    until = time.monotonic() + 6.0
+    with ThreadPoolExecutor(2 * cores) as pool:
+        runs = [
+            pool.submit(code, program._call, [np.int32([ENDLESS])], timed(until - time.monotonic()))
+            for _ in range(2 * cores)
+        ]
+        time.sleep(0.2)
+        (path,) = (models / "text").iterdir()
+        loader.load("text", 1, str(path), loader.load_options(parse([]), None)).close()
+        assert time.monotonic() < until
+        for one in runs:
+            assert one.result(PATIENCE)[0] is Code.DEADLINE_EXCEEDED
 
 
 def test_a_version_that_is_unloaded_ends_such_a_run(servable):
