@@ -134,6 +134,15 @@ def start_session(master: str) -> SparkSession:
     return builder.master(master).getOrCreate()
 
 
+def is_running() -> bool:
+    """Whether there is a session already, which is the caller's to stop."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        return False
+    return SparkSession.getActiveSession() is not None
+
+
 def lines_of(session: SparkSession, path: str) -> RDD[str]:
     """The lines of a text file, folder or URL that the cluster can read.
 
@@ -173,6 +182,7 @@ def make_model(options: argparse.Namespace) -> Any:
     """The model that the command line asks for."""
     from zoo.models import NGramLanguageModel
 
+    own = not is_running()
     session = start_session(options.master)
     try:
         lines = lines_of(session, options.text)
@@ -185,7 +195,8 @@ def make_model(options: argparse.Namespace) -> Any:
         )
         counts = count_ngrams(lines, tokenizer, options.order)
     finally:
-        session.stop()
+        if own:
+            session.stop()
     return NGramLanguageModel.from_counts(counts, tokenizer, options.smoothing)
 
 

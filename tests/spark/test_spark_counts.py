@@ -62,6 +62,7 @@ def test_the_command_makes_a_preset(session, tmp_path):
     assert spark_counts.main([*arguments, "--smoothing", "add_k"]) == 0
     assert zoo.load(tmp_path / "lm").next_words(["the cat"], k=1)[0][0][1] > 0
     assert spark_counts.main([str(tmp_path / "nothing"), "--out", str(tmp_path / "no")]) == 2
+    assert session.sparkContext.parallelize([1, 2], 1).sum() == 3  # the caller's session goes on
 
 
 def test_a_byte_order_mark_is_no_part_of_a_files_first_word(session, tmp_path):
