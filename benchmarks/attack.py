@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.serving_load import Ask, grpc_clients, rest_clients
-from benchmarks.serving_process import free_port
+from benchmarks.serving_process import free_port, resident_kib
 
 # Differences below this are the scheduler's.
 NOISE_MS = 10.0
@@ -138,8 +138,7 @@ class Server:
 
     def resident_mib(self) -> float:
         """Its memory."""
-        text = Path(f"/proc/{self.pid}/status").read_text()
-        return int(text.partition("VmRSS:")[2].split()[0]) / 1024
+        return resident_kib(self.pid) / 1024
 
 
 Told = dict[str, dict[str, int]]  # attack -> what its clients were told -> how often

@@ -41,14 +41,13 @@ from benchmarks.chaos_disturbances import (
     bad_clients,
     predict,
 )
-from benchmarks.serving_process import BATCHING, free_port
+from benchmarks.serving_process import BATCHING, free_port, resident_kib
 from benchmarks.soak import (
     GROWTH,
     MODELS,
     Soak,
     Versions,
     growth,
-    resident_kib,
     start_server,
     write_config,
 )

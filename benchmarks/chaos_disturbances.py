@@ -19,6 +19,7 @@ from pathlib import Path
 
 import grpc
 
+from benchmarks.serving_load import METHOD
 from benchmarks.soak import Versions
 from serving.codec import wire
 from tests.serving.conformance.conftest import predict_request
@@ -27,7 +28,6 @@ SLOW_TURNS, ENDLESS = 2_000, 2_000_000_000
 HOSTILE = ([1 << 40], [100_000], [-1], [1 << 62, 1 << 62])
 BAD_CLIENTS = ("silent:100", "half_heads:50", "half_bodies:50", "endless_heads:2",
                "large_bodies:2", "grpc_silent:50", "grpc_half_messages:50")  # fmt: skip
-PREDICT = "/tensorflow.serving.PredictionService/Predict"
 MONITOR = "/tensorflow.ProfilerService/Monitor"
 
 
@@ -98,7 +98,7 @@ def predict(world: World) -> tuple[grpc.Channel, grpc.UnaryUnaryMultiCallable]:
     """A connection of its own, and its Predict."""
     channel = grpc.insecure_channel(f"127.0.0.1:{world.grpc_port}")
     return channel, channel.unary_unary(
-        PREDICT, request_serializer=lambda request: request.SerializeToString()
+        METHOD, request_serializer=lambda request: request.SerializeToString()
     )
 
 

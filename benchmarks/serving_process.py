@@ -38,6 +38,12 @@ def processor_seconds(pid: int) -> float:
     return total
 
 
+def resident_kib(pid: int) -> int:
+    """A process's resident memory."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmRSS:")[2].split()[0])
+
+
 def _children(pid: int) -> list[int]:
     with contextlib.suppress(OSError):
         direct = [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

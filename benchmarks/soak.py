@@ -31,7 +31,7 @@ from typing import Any
 import grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from benchmarks.serving_process import BATCHING, free_port
+from benchmarks.serving_process import BATCHING, free_port, resident_kib
 from tests.serving.conformance.conftest import predict_request
 from tests.serving.models import write_half_plus, write_text, write_words
 
@@ -182,12 +182,6 @@ class Soak:
         connection.request("POST", f"/v1/models/{model}:predict", body)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
-
-
-def resident_kib(pid: int) -> int:
-    """A process's resident memory."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(text.partition("VmRSS:")[2].split()[0])
 
 
 def write_config(folder: Path, names: Sequence[str] = MODELS) -> Path:

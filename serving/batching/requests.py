@@ -15,6 +15,7 @@ from serving.engine import Call, Engine, ServableHandle
 from serving.errors import ServingError, deadline_exceeded, from_exception
 from serving.models.servable import Servable
 from serving.models.signatures import Signature
+from serving.session.callers import is_past
 from serving.session.gathering import Shapes, inner_shapes
 from serving.session.limits import Limits
 from serving.session.runner import GraphRunner
@@ -137,7 +138,7 @@ def _still_wanted(batch: Sequence[PendingPredict]) -> list[PendingPredict]:
     """Those whose deadline is still to come; the others end."""
     now, wanted = time.monotonic(), []
     for pending in batch:
-        if pending.deadline is not None and pending.deadline <= now:
+        if is_past(pending.deadline, now):
             pending.fail(deadline_exceeded(TIMED_OUT))
         else:
             wanted.append(pending)

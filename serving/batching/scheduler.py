@@ -13,7 +13,7 @@ from serving.batching import requests
 from serving.batching.queue import BatchQueue
 from serving.batching.requests import BatchKey, PendingPredict
 from serving.errors import Code, ServingError
-from serving.session.callers import Together, on_behalf_of
+from serving.session.callers import Together, is_past, on_behalf_of
 from serving.session.runner import GraphRunner
 from serving.session.sharing import TIMED_OUT
 
@@ -119,6 +119,6 @@ def _report(run: Future[None]) -> None:
 
 def _gone(pending: PendingPredict) -> ServingError:
     """Why a request that waited is not wanted any more."""
-    if pending.deadline is not None and pending.deadline <= time.monotonic():
+    if is_past(pending.deadline, time.monotonic()):
         return ServingError(Code.DEADLINE_EXCEEDED, TIMED_OUT)
     return ServingError(Code.CANCELLED, "the client cancelled the request")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from serving.errors import Code, ServingError, deadline_exceeded
 from serving.models import signatures
 from serving.models.servable import LoadOptions, Servable
 from serving.models.signatures import Signature, TensorInfo
+from serving.session.callers import time_left
 
 Details = Mapping[str, dict[str, Any]]  # what the interpreter tells of each tensor
 SEPARATOR = "\0"
@@ -73,8 +73,7 @@ class TFLiteRunner:
 
     def _taken(self, deadline: float | None) -> Interpreter:
         try:
-            timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
-            return self._free.get(timeout=timeout)
+            return self._free.get(timeout=time_left(deadline))
         except queue.Empty:
             raise deadline_exceeded("Timed out waiting for a free interpreter") from None
 

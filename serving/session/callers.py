@@ -35,9 +35,19 @@ class Caller:
         self.gone = False
 
 
+def is_past(deadline: float | None, now: float) -> bool:
+    """Whether there is a deadline and it has passed; both are on time.monotonic()'s clock."""
+    return deadline is not None and deadline <= now
+
+
+def time_left(deadline: float | None) -> float | None:
+    """Seconds until a deadline, None without one."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
 def is_unwanted(request: Request, now: float) -> bool:
     """Whether a request was given up or is past its deadline."""
-    return request.gone or (request.deadline is not None and request.deadline <= now)
+    return request.gone or is_past(request.deadline, now)
 
 
 class Together:

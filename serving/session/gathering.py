@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from serving.codec.tensors import Fetched
 from serving.errors import Code, ServingError, deadline_exceeded
-from serving.session.callers import Together, Waiter, on_behalf_of
+from serving.session.callers import Together, Waiter, on_behalf_of, time_left
 from serving.session.limits import Limits
 from serving.session.sharing import TIMED_OUT, Outcome, SharedRuns
 from serving.session.verdicts import Ends
@@ -71,7 +70,7 @@ class ThreadBatches:
         batch, place = self._join(key, request)
         if place == 0:
             self._lead(key, batch)
-        elif not batch.done.wait(_left(request.deadline)):
+        elif not batch.done.wait(time_left(request.deadline)):
             raise deadline_exceeded(TIMED_OUT)
         outcome = batch.outcomes[place]
         if isinstance(outcome, BaseException):
@@ -99,7 +98,7 @@ class ThreadBatches:
 
     def _lead(self, key: BatchKey, batch: Batch) -> None:
         """Wait for company, then run the batch for all."""
-        left = _left(batch.requests[0].deadline)
+        left = time_left(batch.requests[0].deadline)
         batch.full.wait(self._limits.timeout if left is None else min(left, self._limits.timeout))
         with self._lock:
             if self._open.get(key) is batch:
@@ -113,7 +112,3 @@ class ThreadBatches:
             with self._lock:
                 self._count -= 1
             batch.done.set()
-
-
-def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(0.0, deadline - time.monotonic())

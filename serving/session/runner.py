@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from serving.codec.tensors import Fetched
 from serving.errors import Code, ServingError, deadline_exceeded, invalid_argument
-from serving.session.callers import current
+from serving.session.callers import current, is_past
 from serving.session.gathering import ThreadBatches, Waiting
 from serving.session.limits import Limits
 from serving.session.lone_requests import LoneRequestDetector
@@ -136,7 +136,7 @@ class GraphRunner:
             if programs is self.programs and not self._retired:
                 raise
         # The session was closed because of some run, perhaps this one.
-        if deadline is not None and deadline <= time.monotonic():
+        if is_past(deadline, time.monotonic()):
             raise deadline_exceeded(TIMED_OUT)
         waiter = current()
         if (waiter is not None and waiter.gone) or programs is self.programs:

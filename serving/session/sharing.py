@@ -22,7 +22,7 @@ import numpy as np
 from serving.codec.tensors import Fetched, as_array
 from serving.errors import Code, deadline_exceeded, from_exception
 from serving.session import comparison
-from serving.session.callers import is_unwanted, on_behalf_of
+from serving.session.callers import Request, is_past, on_behalf_of, time_left
 from serving.session.comparison import Difference
 from serving.session.limits import Limits
 from serving.session.verdicts import Check, Ends, Verdict, Verdicts
@@ -41,7 +41,7 @@ SAMPLE = 2
 Outcome = Sequence[Fetched] | BaseException
 
 
-class Sharing(Protocol):
+class Sharing(Request, Protocol):
     """A request whose rows may go into a shared run."""
 
     @property
@@ -49,12 +49,6 @@ class Sharing(Protocol):
 
     @property
     def rows(self) -> int: ...
-
-    @property
-    def deadline(self) -> float | None: ...
-
-    @property
-    def gone(self) -> bool: ...
 
 
 Run = Callable[[Ends, Sequence[np.ndarray], float | None], Sequence[Fetched]]
@@ -70,8 +64,7 @@ class SharedRuns:
     def run(self, ends: Ends, requests: Sequence[Sharing]) -> Sequence[Outcome]:
         """Each request's values, or what it fails with; it never raises for one of them."""
         deadline = _last_deadline(requests)
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if not self._slots.acquire(timeout=left):
+        if not self._slots.acquire(timeout=time_left(deadline)):
             return [deadline_exceeded(TIMED_OUT)] * len(requests)
         try:
             return self._run_in_slot(ends, requests, deadline)
@@ -126,16 +119,11 @@ class SharedRuns:
     def _run_wanted(
         self, ends: Ends, requests: Sequence[Sharing], given_up: Exception
     ) -> Sequence[Outcome]:
-        """After a run that was ended for those that nobody waits for: the others' own runs."""
-        now, outcomes = time.monotonic(), list[Outcome]()
-        for request in requests:
-            if request.gone:
-                outcomes.append(given_up)
-            elif is_unwanted(request, now):
-                outcomes.append(deadline_exceeded(TIMED_OUT))
-            else:
-                outcomes.append(self.run_alone(ends, request))
-        return outcomes
+        """After a run that was ended for those that nobody waits for: the others' own runs.
+
+        A run past its request's deadline ends before it begins.
+        """
+        return [given_up if request.gone else self.run_alone(ends, request) for request in requests]
 
     def _run_separately(self, ends: Ends, requests: Sequence[Sharing]) -> Sequence[Outcome]:
         return [self.run_alone(ends, request) for request in requests]
@@ -255,7 +243,7 @@ class SharedRuns:
                 requests, outcomes = zip(*order, strict=True)
                 self._compare(ends, requests, outcomes, like.deadline)
         # One that ran out of time has told nothing.
-        verdict.probed = like.deadline is None or time.monotonic() < like.deadline
+        verdict.probed = not is_past(like.deadline, time.monotonic())
 
 
 class Probe(NamedTuple):

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
-log = logging.getLogger("serving.session.sharing")
+log = logging.getLogger("serving.session.verdicts")
 FIRST_CHECKS = 4
 # Doubts (failed shared runs, other words where rounding may have decided) before it is final.
 MOST_DOUBTS = 2

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from threading import get_ident
 from typing import Protocol
 
-from serving.session.callers import Waiter, current
+from serving.session.callers import Waiter, current, is_past
 
 INTERVAL_SECONDS = 0.25
 # A run may end by itself meanwhile; giving it up costs more than this.
@@ -41,7 +41,7 @@ Unwanted = dict[int, tuple[Note, float]]
 def is_unwanted(note: Note, now: float) -> bool:
     """Whether nobody waits for a run any more."""
     _, _, deadline, waiter = note
-    return (deadline is not None and deadline <= now) or (waiter is not None and waiter.gone)
+    return is_past(deadline, now) or (waiter is not None and waiter.gone)
 
 
 class Watchdog:
