@@ -1,11 +1,11 @@
 """A training that is killed again and again ends in the weights of one that is left alone.
 
-    python -m benchmarks.killed [--kills 10] [--epochs 30] [--seed N] [--json]
+    python -m benchmarks.killed [--kills 10] [--epochs 60] [--seed N] [--json]
 
 Trains a small network on made-up sentences twice: once without a break, once with `kill -9` at
 random moments, from the import of the command to the last epoch, each time gone on with
-`--resume`. Fails (exit code 1) when a resumed run ends badly or a single bit of the weights
-differs.
+`--resume`. Fails (exit code 1) when a resumed run ends badly, a single bit of the weights
+differs, or every kill came before the first epoch's end, which proves nothing.
 """
 
 from __future__ import annotations
@@ -100,8 +100,9 @@ def compared(kills: int, epochs: int, seed: int) -> dict[str, Any]:
         started = time.monotonic()
         finished(start(config, folder / "whole"))
         whole = time.monotonic() - started
-        # On average a kill comes a few epochs after the last.
-        moments = killed_run(config, folder / "again", kills, min(whole, 15.0), rng)
+        # A start takes some seconds; most kills come a few epochs after it, so that ten of them
+        # fit into one run.
+        moments = killed_run(config, folder / "again", kills, whole / 3, rng)
         pair = [[w.numpy() for w in zoo.load(folder / n).weights] for n in ("whole", "again")]
         same = all(np.array_equal(one, other) for one, other in zip(*pair, strict=True))
         return {
@@ -115,14 +116,14 @@ def main() -> int:
     """Run and judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=random.randrange(1000))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result = compared(options.kills, options.epochs, options.seed)
     lines = [f"{name:18} {value}" for name, value in result.items()]
     print(json.dumps(result) if options.json else "\n".join(lines))
-    return 0 if result["same_weights"] else 1
+    return 0 if result["same_weights"] and any(result["epochs_at_kills"]) else 1
 
 
 if __name__ == "__main__":
