@@ -84,6 +84,7 @@ class TrainingConfig(Section):
     epochs: int = 10
     batch_size: int = 64
     time_steps: int = 35  # streams: truncated back-propagation through so many steps
+    random_time_steps: bool = False  # streams: varied bounds, see training.tasks.batches
     stream: bool | None = None  # None: as the corpus is (running text or sentences)
     optimizer: OptimizerConfig = OptimizerConfig()
     decay: Number = 0.5  # learning rate factor on a plateau
@@ -96,6 +97,7 @@ class TrainingConfig(Section):
     schedule: Literal["plateau", "cosine"] = "plateau"
     softmax: Literal["exact", "sampled"] = "exact"  # see training.tasks.softmax
     softmax_samples: int = 4096
+    softmax_exact_from: int | None = None  # the epoch, from 1, from which on it is exact
     softmax_dtype: Literal["float32", "bfloat16"] = "float32"
     activation_l2: Number = 0.0  # AWD-LSTM's activation regularisation
     slowness_l2: Number = 0.0  # AWD-LSTM's temporal activation regularisation

@@ -46,7 +46,11 @@ def bidirectional(**settings: Any) -> BidirectionalLanguageModel:
 
 LANGUAGE_MODELS: dict[str, Callable[[], Any]] = {
     "rnn_sigmoid": lambda: recurrent(cell="rnn", cell_options={"activation": "sigmoid"}),
-    "rnn_tanh_learnt_h0": lambda: recurrent(cell="rnn", cell_options={"learn_initial_state": True}),
+    "rnn_tanh_learnt_h0": lambda: recurrent(
+        cell="rnn",
+        residual=True,  # on this one of them, so that every property holds of it
+        cell_options={"learn_initial_state": True},
+    ),
     "irnn": lambda: recurrent(
         seed=7,  # no layer starts with all its units at the kink of ReLU, where slopes differ
         cell="rnn",

@@ -67,10 +67,11 @@ def read(model: Any, layer: Any, xs: list[Array]) -> list[Array]:
 
 
 def recurrent_loss(model: Any, ids: list[int]) -> float:
-    """-log P of `<bos>` ids `<eos>` by [5], [6]."""
+    """-log P of `<bos>` ids `<eos>` by [5], [6]; residual layers add to what they read."""
     xs = [array(model.embedding.embeddings)[i] for i in (BOS, *ids)]
-    for layer in model.recurrent_layers:
-        xs = read(model, layer, xs)
+    for i, layer in enumerate(model.recurrent_layers):
+        added = xs if i and model.settings.residual else [0.0] * len(xs)
+        xs = [x + h for x, h in zip(added, read(model, layer, xs), strict=True)]
     return -sum(output(model, h)[i] for h, i in zip(xs, (*ids, EOS), strict=True))
 
 

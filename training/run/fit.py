@@ -121,6 +121,8 @@ class Run:
         """The epoch's steps; returns mean loss a token and the tokens seen."""
         self.trainer.reset_carried()
         epoch, total, tokens = self.state.epoch, 0.0, 0
+        if self.task.softmax.switched(epoch + 1):
+            self.trainer.train_function = None  # Keras then compiles the step again
         batches = tracked(
             self.task.batches(epoch), f"epoch {epoch + 1}", self.task.steps_per_epoch()
         )
@@ -131,9 +133,8 @@ class Run:
         return total / max(tokens, 1), tokens
 
     def _step(self, batch: dict[str, np.ndarray]) -> float:
-        self.trainer.optimizer.learning_rate.assign(
-            learning_rate_at(self.state, self.config.training, self.task.steps_per_epoch())
-        )
+        rate = learning_rate_at(self.state, self.config.training, self.task.steps_per_epoch())
+        self.trainer.optimizer.learning_rate.assign(rate * self.task.rate_share(batch))
         self.trainer.reset_metrics()
         loss = float(self.trainer.train_on_batch(batch))
         remedy = f"{EXPLODING_CURE}, then --resume from the last good checkpoint {self.checkpoint}"

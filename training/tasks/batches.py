@@ -15,6 +15,8 @@ from zoo.text.padding import pad
 
 Batch = dict[str, np.ndarray]
 WIDTH_MULTIPLE = 2
+SHORT_SHARE = 0.05  # of the pieces of a varied stream: half as long (Merity et al. 2018)
+MEAN_PIECE = 1 - SHORT_SHARE / 2  # of such a stream, in units of the usual length
 
 
 def encode_stream(sentences: Sequence[Sequence[int]]) -> np.ndarray:
@@ -24,14 +26,26 @@ def encode_stream(sentences: Sequence[Sequence[int]]) -> np.ndarray:
     return np.fromiter(flat, dtype=np.int32, count=total)
 
 
-def stream_batches(stream: np.ndarray, batch_size: int, time_steps: int) -> Iterator[Batch]:
+def stream_batches(
+    stream: np.ndarray,
+    batch_size: int,
+    time_steps: int,
+    rng: np.random.Generator | None = None,
+) -> Iterator[Batch]:
     """Contiguous pieces for truncated back-propagation through time with carried state.
 
     The stream is cut into `batch_size` parallel parts; batch number k continues each part where
     batch number k-1 ended. Every token is predicted exactly once: parts are padded at their end
     with weight 0, nothing is dropped. Where a sentence has ended the input is `<bos>`, as it is
     when a sentence is scored alone.
+
+    With `rng` the pieces are bounded elsewhere each time, so that no word is always the first of
+    its piece, whose gradient reaches no further back: the stream begins at another place, what
+    was before follows at its end, and one piece in twenty is half as long. (The AWD-LSTM draws
+    each length, which moves the bounds as well, but each new length is a graph to compile.)
     """
+    if rng is not None:
+        stream = np.roll(stream, rng.integers(len(stream)))
     columns = -(-len(stream) // batch_size)
     targets = np.full(batch_size * columns, PAD, dtype=np.int32)
     targets[: len(stream)] = stream
@@ -42,9 +56,20 @@ def stream_batches(stream: np.ndarray, batch_size: int, time_steps: int) -> Iter
         "targets": targets.reshape(batch_size, columns),
         "weights": weights.astype(np.float32).reshape(batch_size, columns),
     }
-    for start in range(0, columns, time_steps):
-        piece = slice(start, start + time_steps)
+    for piece in _pieces(columns, time_steps, rng):
         yield {name: np.ascontiguousarray(part[:, piece]) for name, part in parts.items()}
+
+
+def _pieces(
+    columns: int, time_steps: int, rng: np.random.Generator | None
+) -> Iterator[slice[int, int, None]]:
+    """Consecutive slices of a part."""
+    start = 0
+    while start < columns:
+        short = rng is not None and rng.random() < SHORT_SHARE
+        stop = start + (max(time_steps // 2, 1) if short else time_steps)
+        yield slice(start, stop)
+        start = stop
 
 
 def sentence_batches(

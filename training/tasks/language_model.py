@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,13 @@ from keras import ops
 
 from training.config import RunConfig
 from training.datasets import Corpus
-from training.tasks.batches import Batch, encode_stream, sentence_batches, stream_batches
+from training.tasks.batches import (
+    MEAN_PIECE,
+    Batch,
+    encode_stream,
+    sentence_batches,
+    stream_batches,
+)
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.metrics import perplexity
 from zoo.types import Tensor
@@ -47,16 +54,24 @@ class LanguageModelTask(Task):
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         training, longest = self.config.training, self.config.data.max_length
+        rng = self.shuffling(epoch)
         if self.stream is None:
-            rng = self.shuffling(epoch)
             return sentence_batches(self.train, training.batch_size, longest, rng)
-        return stream_batches(self.stream, training.batch_size, training.time_steps)
+        varied = rng if training.random_time_steps else None
+        return stream_batches(self.stream, training.batch_size, training.time_steps, varied)
 
     def steps_per_epoch(self) -> int:
         training = self.config.training
         if self.stream is None:
             return -(-len(self.train) // training.batch_size)
-        return -(-len(self.stream) // (training.batch_size * training.time_steps))
+        usual = training.time_steps * (MEAN_PIECE if training.random_time_steps else 1.0)
+        return math.ceil(len(self.stream) / (training.batch_size * usual))
+
+    def rate_share(self, batch: Batch) -> float:
+        """Of a shorter piece, which has fewer steps to learn from, as much less (Merity et al.)."""
+        if not self.config.training.random_time_steps:
+            return 1.0
+        return float(batch["inputs"].shape[1]) / self.config.training.time_steps
 
     def loss(
         self, batch: Mapping[str, Tensor], carried: Carried | None, training: bool

@@ -65,6 +65,10 @@ class Task(ABC):
     def evaluate(self) -> dict[str, float]:
         """Figures of the validation text, `figure` among them."""
 
+    def rate_share(self, batch: Batch) -> float:
+        """The share of the schedule's learning rate with which a batch is learnt from."""
+        return 1.0
+
     def shuffling(self, epoch: int) -> np.random.Generator:
         """The random numbers of an epoch's batches."""
         return np.random.default_rng([self.config.seed, epoch])

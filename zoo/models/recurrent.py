@@ -5,8 +5,13 @@
 
     J   = -(1/T) Σ_t log ŷ_{t, w_{t+1}}                                                    [7][8]
 
-Layers may be stacked (a deep recurrence, extension III of section 2.4), the output matrix may be
-the embedding's transpose (`tied`), and dropout keeps one mask for a whole sequence (locked).
+Layers may be stacked (a deep recurrence, extension III of section 2.4). With `residual` each layer
+from the second on adds to what it reads (He et al. 2016), so that depth does not weaken the signal:
+
+    x_t^(1) = h_t^(1),   x_t^(i) = x_t^(i-1) + h_t^(i),   h_t^(i) = f(h_{t-1}^(i), x_t^(i-1))
+
+where the top's x_t^(L) takes the place of h_t in [6]. The output matrix may be the embedding's
+transpose (`tied`), and dropout keeps one mask for a whole sequence (locked).
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from typing import Any
 import keras
 
 from zoo import layers
+from zoo.errors import ZooError
 from zoo.models.base import model_family
 from zoo.models.keras_model import positive, word_vectors
 from zoo.models.neural import NeuralLanguageModel
@@ -39,6 +45,7 @@ class RecurrentSettings:
     embedding_dropout: float
     weight_drop: float
     word_scale: float | None
+    residual: bool
     cell_options: dict[str, Any]
 
 
@@ -61,8 +68,12 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         embedding_dropout: whole words, for a whole sequence.
         weight_drop: on the recurrent matrices.
         word_scale: standard deviation of the word vectors at the start; None for Keras's ±0.05.
+        residual: whether each layer from the second on adds its h to what it reads.
         cell_options: further arguments of the layer, such as `activation`, `use_bias`,
             `recurrent_initializer` or `learn_initial_state`.
+
+    Raises:
+        ZooError: `residual` with layers of more than one width.
 
     Example:
         >>> import zoo
@@ -89,6 +100,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         embedding_dropout: float = 0.0,
         weight_drop: float = 0.0,
         word_scale: float | None = None,
+        residual: bool = False,
         cell_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -105,8 +117,10 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             embedding_dropout=embedding_dropout,
             weight_drop=weight_drop,
             word_scale=word_scale,
+            residual=residual,
             cell_options=dict(cell_options or {}),
         )
+        refuse_unequal_widths(self.settings)
         self.embedding = word_vectors(
             tokenizer.vocabulary_size, embedding_dim, embedding_dropout, word_scale
         )
@@ -149,11 +163,11 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         x = self.input_dropout(x, training=training)
         new: ModelState = {}
         for i, layer in enumerate(self.recurrent_layers):
-            if i:
-                x = self.hidden_dropouts[i - 1](x, training=training)
+            read = self.hidden_dropouts[i - 1](x, training=training) if i else x
             names = [f"layer_{i}_{name}" for name in layer.state_names]
             initial = None if state is None else [state[name] for name in names]
-            x, *final = layer(x, initial_state=initial, mask=mask, training=training)
+            h, *final = layer(read, initial_state=initial, mask=mask, training=training)
+            x = x + h if i and self.settings.residual else h
             new.update(zip(names, final, strict=True))
         return self.output_dropout(x, training=training), new
 
@@ -162,7 +176,8 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         new: ModelState = {}
         for i, layer in enumerate(self.recurrent_layers):
             names = [f"layer_{i}_{name}" for name in layer.state_names]
-            x, final = layer.step(x, [state[name] for name in names])
+            h, final = layer.step(x, [state[name] for name in names])
+            x = x + h if i and self.settings.residual else h
             new.update(zip(names, final, strict=True))
         return self.log_softmax(x), new
 
@@ -174,3 +189,13 @@ class RecurrentLanguageModel(NeuralLanguageModel):
                 layer.state_names, layer.get_initial_state(batch_size), strict=True
             )
         }
+
+
+def refuse_unequal_widths(settings: RecurrentSettings) -> None:
+    """Refuse residual connections where a layer cannot be added to the one below."""
+    top = settings.embedding_dim if settings.tied else settings.units
+    if settings.residual and settings.num_layers > 1 and top != settings.units:
+        raise ZooError(
+            f"residual=True adds layers, but the top one has {top} units and the others "
+            f"{settings.units}: with tied=True give units={settings.embedding_dim}"
+        )

@@ -159,6 +159,17 @@ def test_training_does_not_retrace(config_file, tmp_path):
     assert len(traces) <= 3
 
 
+def test_a_run_compiles_its_step_anew_when_the_softmax_becomes_exact(config_file, tmp_path):
+    """The reported loss of the last epoch is then that of the whole vocabulary, not of one word."""
+    changes = ["training.softmax=sampled", "training.softmax_samples=1", "training.epochs=2",
+               "training.softmax_exact_from=2", "training.optimizer.learning_rate=1e-9",
+               "training.stream=true", "training.random_time_steps=true",
+               "model.dropout=0.0"]  # fmt: skip
+    first, last = train_epochs(read_run_config(config_file(), changes), out=tmp_path / "out")
+    assert last["loss"] == pytest.approx(np.log(first["valid_perplexity"]), abs=0.05)
+    assert abs(first["loss"] - last["loss"]) > 0.5
+
+
 def test_algorithm_1_bounds_the_update(config_file, tmp_path):
     """With SGD at rate 1 the step's length is the clipped gradient's norm."""
     changes = ["training.optimizer.name=sgd", "training.optimizer.learning_rate=1.0",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.tasks.batches import encode_stream, sentence_batches, stream_batches
+from training.tasks.batches import MEAN_PIECE, encode_stream, sentence_batches, stream_batches
 from zoo.text import BOS, EOS
 
 sentences = st.lists(st.lists(st.integers(4, 30), max_size=12), min_size=1, max_size=20)
@@ -23,6 +23,34 @@ def test_stream_batches_predict_each_token_once_and_in_order(rows, batch_size, t
     inputs = np.concatenate([b["inputs"] for b in batches], axis=1).reshape(-1)
     previous = np.concatenate([[EOS], stream[:-1]])
     assert inputs[: len(stream)].tolist() == np.where(previous == EOS, BOS, previous).tolist()
+
+
+@given(sentences, st.integers(1, 5), st.integers(2, 7), st.integers(0, 9))
+def test_varied_pieces_of_a_stream_hold_each_token_once(rows, batch_size, time_steps, seed):
+    """They begin anywhere, go round, and are of the usual length or half of it."""
+    stream, rng = encode_stream(rows), np.random.default_rng(seed)
+    batches = list(stream_batches(stream, batch_size, time_steps, rng))
+    targets, weights = (
+        np.concatenate([b[name] for b in batches], axis=1).reshape(-1)
+        for name in ("targets", "weights")
+    )
+    found = targets[weights > 0].tolist()
+    assert found in [np.roll(stream, i).tolist() for i in range(len(stream))]
+    lengths = {b["targets"].shape[1] for b in batches[:-1]}
+    assert lengths <= {time_steps, time_steps // 2}
+
+
+def test_varied_pieces_are_bounded_elsewhere_each_epoch_and_short_in_turn():
+    stream = np.arange(4, 40_004, dtype=np.int32)
+    firsts, lengths = [], []
+    for epoch in (0, 1, 0):
+        rng = np.random.default_rng([1, epoch])
+        batches = list(stream_batches(stream, 2, 10, rng))
+        firsts.append([int(b["targets"][0, 0]) for b in batches])
+        lengths += [b["targets"].shape[1] for b in batches[:-1]]
+    assert firsts[0] == firsts[2]
+    assert not set(firsts[0][:50]) & set(firsts[1][:50])
+    assert np.mean(lengths) == pytest.approx(10 * MEAN_PIECE, rel=0.01)
 
 
 @given(sentences, st.integers(1, 6))

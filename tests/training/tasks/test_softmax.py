@@ -61,6 +61,17 @@ def test_each_call_draws_other_words_and_the_state_decides_them():
     assert draw() == first
 
 
+def test_a_sampled_softmax_becomes_exact_at_its_epoch():
+    config = TrainingConfig(softmax="sampled", softmax_samples=7, softmax_exact_from=3)
+    softmax = TrainingSoftmax(config)
+    assert [softmax.switched(epoch) for epoch in (1, 2)] == [False, False]
+    assert softmax.switched(4)  # a run that was resumed later
+    assert not softmax.switched(5)
+    output = SimpleNamespace(kernel=ops.convert_to_tensor(KERNEL), bias=BIAS)
+    value = float(softmax.summed_nats(output, HIDDEN, TARGETS, WEIGHTS))
+    assert value == pytest.approx(exact(), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
