@@ -65,6 +65,12 @@ def bidirectional_count(v: int, d: int, h: int, layers: int, cell: str, mixed: b
     return total
 
 
+def label_count(v: int, d: int, h: int, layers: int, cell: str, mixed: bool, labels: int) -> int:
+    """A bidirectional network with labels in place of words at its output."""
+    both = bidirectional_count(v, d, h, layers, cell, mixed) - (d if mixed else 0)
+    return both - (2 * h + 1) * (v - labels)
+
+
 def base_translation_count(v: int, d: int, h: int, cell: str, source: int) -> int:
     """One recurrence for both halves, no target word vectors."""
     return source * d + cell_parameters(cell, d, h) + v * h + v
@@ -100,6 +106,14 @@ CARDS = (
         "V D + 2 H V + V + 2 Σ_layers g (D_l H + H² + H); D_l = H above the first layer "
         '(mixing="top") or 2 H and D more for the blank\'s vector (mixing="layers")',
         bidirectional_count,
+        "does not depend on the corpus",
+    ),
+    Card(
+        "Bidirectional taggers and classifiers",
+        "zoo.models.bidirectional_labels",
+        "V D + 2 H L + L + 2 Σ_layers g (D_l H + H² + H) for L labels; D_l = H above the first "
+        'layer (mixing="top") or 2 H (mixing="layers")',
+        label_count,
         "does not depend on the corpus",
     ),
     Card(

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from benchmarks import architectures
-from tests.helpers.models import bidirectional, nplm, recurrent
+from tests.helpers.models import LABELS, bidirectional, classifier, nplm, recurrent, tagger
 from tests.helpers.seq2seq import tokenizers, translator
 
 
@@ -31,6 +31,14 @@ def test_bidirectional_formula(mixing):
     model = bidirectional(cell="gru", mixing=mixing)
     v, mixed = model.tokenizer.vocabulary_size, mixing == "layers"
     expected = architectures.bidirectional_count(v, 6, 5, 2, "gru", mixed)
+    assert expected == model.parameter_count()
+
+
+@pytest.mark.parametrize(("make", "mixing"), [(tagger, "layers"), (classifier, "top")])
+def test_label_formula(make, mixing):
+    model = make(cell="gru", num_layers=2, mixing=mixing)
+    v, mixed = model.tokenizer.vocabulary_size, mixing == "layers"
+    expected = architectures.label_count(v, 6, 5, 2, "gru", mixed, len(LABELS))
     assert expected == model.parameter_count()
 
 

@@ -14,7 +14,10 @@ from tests.helpers.workshop import Workshop
 
 FRESH = "fresh process"
 EXPORTS = {"SavedModel", "TFLite", "gRPC"}  # tests/export and tests/serving
-ONE_OF_EACH_KIND = ["ngram_kneser_ney", "gru", "nplm", "deep_bidirectional", "seq2seq_base"]
+ONE_OF_EACH_KIND = [
+    *("ngram_kneser_ney", "gru", "nplm", "deep_bidirectional"),
+    *("tagger", "classifier", "seq2seq_base"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import keras
 
 from tests.helpers import losses
 from tests.helpers.corpus import english
-from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS
+from tests.helpers.models import CLOZE_MODELS, LABEL_MODELS, LANGUAGE_MODELS
 from tests.helpers.seq2seq import ALL_FIVE, translator
 from tests.reference import language_models as reference
 from tests.reference import ngram as ngram_reference
@@ -106,6 +106,8 @@ def listed() -> Iterator[Architecture]:
         yield Architecture(name, make, of_sentences(loss_of(name)))
     for name, make in CLOZE_MODELS.items():
         yield Architecture(name, make, of_sentences(reference.cloze_loss))
+    for name, make in LABEL_MODELS.items():
+        yield Architecture(name, make, of_sentences(reference.label_loss))
     for name, settings in TRANSLATORS.items():
         yield Architecture(f"seq2seq_{name}", lambda s=settings: translator(**s), of_pairs)
 

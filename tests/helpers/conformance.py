@@ -179,6 +179,13 @@ def served(architecture: Architecture, workshop: Workshop) -> str | None:
     model, client, name = made(architecture), workshop.client, architecture.name
     if hasattr(model, "fill"):
         ours, theirs = (m.fill(["the ___ is small"], **k) for m, k in both(model, client, name))
+    elif hasattr(model, "classify"):
+        ours, theirs = (m.classify(losses.ENGLISH, **k) for m, k in both(model, client, name))
+    elif hasattr(model, "tag"):
+        ours, theirs = (
+            [[(word.label, word.probability) for word in row] for row in m.tag(losses.ENGLISH, **k)]
+            for m, k in both(model, client, name)
+        )
     elif hasattr(model, "translate"):
         ours = model.translate(losses.GERMAN[:1], beam=5, n_best=1)
         theirs = [row[:1] for row in client.translate(losses.GERMAN[:1], model=name)]

@@ -29,6 +29,8 @@ def loss(model: Any, rows: Sequence[int] = (0, 1, 2)) -> Any:
     """-log P of the chosen texts in one padded batch, in nats."""
     if hasattr(model, "fill"):
         return cloze_loss(model, rows)
+    if hasattr(model, "labels"):
+        return label_loss(model, rows)
     if hasattr(model, "translate"):
         return translation_loss(model, rows)
     inputs, targets, counted = padded([model.tokenizer.encode(ENGLISH[i]) for i in rows])
@@ -57,6 +59,17 @@ def cloze_loss(model: Any, rows: Sequence[int]) -> Any:
     mask = np.arange(words.shape[1])[None, :] < lengths[:, None]
     hidden = model.features(words, blanks, mask)
     return summed(model.cross_entropy(hidden, words), blanks)
+
+
+def label_loss(model: Any, rows: Sequence[int]) -> Any:
+    """A made-up label for each word, or that of the first word for each text."""
+    words, lengths = pad([[BOS, *model.tokenizer.encode(ENGLISH[i]), EOS] for i in rows])
+    mask = np.arange(words.shape[1])[None, :] < lengths[:, None]
+    hidden, targets = model.features(words, mask), words % len(model.labels)
+    if hasattr(model, "classify"):
+        return summed(model.cross_entropy(hidden, targets[:, 1]), np.ones(len(rows)))
+    counted = mask & (words != BOS) & (words != EOS)
+    return summed(model.cross_entropy(hidden, targets), counted)
 
 
 def translation_loss(model: Any, rows: Sequence[int]) -> Any:
@@ -102,6 +115,10 @@ def answers(model: Any) -> np.ndarray:
     """Figures of what a user asks: of words to fill in, translations, or next words and scores."""
     if hasattr(model, "fill"):
         return np.array([p for _, p in model.fill(["the ___ is small"], k=3)[0]])
+    if hasattr(model, "classify"):
+        return np.array([p for _, p in model.classify(ENGLISH[:1])[0]])
+    if hasattr(model, "tag"):
+        return np.array([word.probability for word in model.tag(ENGLISH[:1])[0]])
     if hasattr(model, "translate"):
         return np.array([score for _, score in model.translate(GERMAN[1:2], beam=2)[0]])
     words = [p for _, p in model.next_words(ENGLISH[1:2], k=3)[0]]

@@ -10,12 +10,15 @@ import keras
 
 from tests.helpers.corpus import english
 from zoo.models import (
+    BidirectionalClassifier,
     BidirectionalLanguageModel,
+    BidirectionalTagger,
     NeuralProbabilisticLanguageModel,
     RecurrentLanguageModel,
 )
 from zoo.text import WordTokenizer
 
+LABELS = ["O", "B-PER", "I-PER"]
 TEXTS = ["The cat is small at home.", "", "she", "qqq zzz qqq", "tom looks very old in the garden."]
 
 
@@ -44,6 +47,20 @@ def bidirectional(**settings: Any) -> BidirectionalLanguageModel:
     return BidirectionalLanguageModel(tokenizer(), **{**small, **settings})
 
 
+def tagger(**settings: Any) -> BidirectionalTagger:
+    """A small tagger with fixed weights."""
+    keras.utils.set_random_seed(3)
+    small = {"labels": LABELS, "units": 5, "embedding_dim": 6, "num_layers": 2}
+    return BidirectionalTagger(tokenizer(), **{**small, **settings})
+
+
+def classifier(**settings: Any) -> BidirectionalClassifier:
+    """A small classifier with fixed weights."""
+    keras.utils.set_random_seed(3)
+    small = {"labels": LABELS, "units": 5, "embedding_dim": 6}
+    return BidirectionalClassifier(tokenizer(), **{**small, **settings})
+
+
 LANGUAGE_MODELS: dict[str, Callable[[], Any]] = {
     "rnn_sigmoid": lambda: recurrent(cell="rnn", cell_options={"activation": "sigmoid"}),
     "rnn_tanh_learnt_h0": lambda: recurrent(
@@ -68,9 +85,13 @@ CLOZE_MODELS: dict[str, Callable[[], Any]] = {
     "bidirectional_lstm": lambda: bidirectional(cell="lstm"),
     "deep_bidirectional": lambda: bidirectional(cell="gru", mixing="layers"),
 }
+LABEL_MODELS: dict[str, Callable[[], Any]] = {
+    "tagger": lambda: tagger(cell="gru"),
+    "classifier": lambda: classifier(cell="rnn", num_layers=2, mixing="top"),
+}
 
 
 @cache
 def language_model(name: str) -> Any:
     """A listed model, built once a test process."""
-    return {**LANGUAGE_MODELS, **CLOZE_MODELS}[name]()
+    return {**LANGUAGE_MODELS, **CLOZE_MODELS, **LABEL_MODELS}[name]()

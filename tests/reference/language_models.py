@@ -1,7 +1,7 @@
 """The neural language models in plain NumPy: one sentence, one word at a time, in float64.
 
-Written from [4] (Bengio's network), [5]-[6] (recurrent), [17]-[22] (bidirectional); the functions
-take matrices from a model and nothing else.
+Written from [4] (Bengio's network), [5]-[6] (recurrent), [17]-[22] (bidirectional: words for a
+blank, labels for words and texts); the functions take matrices from a model and nothing else.
 """
 
 from __future__ import annotations
@@ -116,6 +116,31 @@ def at_blank_mixed(model: Any, words: tuple[int, ...], blank: int) -> Array:
         past, future = read(model, forward, xs), read(model, backward, xs[::-1])[::-1]
         xs = [np.concatenate(pair) for pair in zip(past, future, strict=True)]
     return output(model, xs[blank])
+
+
+def label_loss(model: Any, ids: list[int]) -> float:
+    """-Σ log P(label of w_t) [19] [22], or -log P(label of the text); a word's is its id mod L."""
+    hidden, count = in_context(model, (BOS, *ids, EOS)), len(model.settings.labels)
+    pooling = getattr(model.settings, "pooling", None)
+    if pooling is None:
+        return -sum(output(model, h)[i % count] for h, i in zip(hidden[1:-1], ids, strict=True))
+    if pooling in ("mean", "max"):
+        text = getattr(np, pooling)(hidden, axis=0)
+    else:
+        units = model.settings.units
+        text = np.concatenate([hidden[-1][:units], hidden[0][units:]])
+    return -output(model, text)[ids[0] % count]
+
+
+def in_context(model: Any, words: tuple[int, ...]) -> list[Array]:
+    """[→h_t; ←h_t] of each word: [17]-[18], or [20]-[21] where directions mix."""
+    past = future = [array(model.embedding.embeddings)[i] for i in words]
+    for forward, backward in zip(model.forward_layers, model.backward_layers, strict=True):
+        past, future = read(model, forward, past), read(model, backward, future[::-1])[::-1]
+        both = [np.concatenate(pair) for pair in zip(past, future, strict=True)]
+        if model.settings.mixing == "layers":
+            past = future = both
+    return both
 
 
 def translation_loss(model: Any, source: list[int], target: list[int]) -> float:

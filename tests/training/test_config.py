@@ -114,7 +114,7 @@ def test_the_reference_explains_every_key_and_shows_its_default():
     explained = path.read_text(encoding="utf-8")
     for name in (
         *("RecurrentLanguageModel", "NeuralProbabilisticLanguageModel"),
-        *("BidirectionalLanguageModel", "Seq2Seq"),
+        *("BidirectionalLanguageModel", "BidirectionalTagger", "Seq2Seq"),
     ):
         _, _, section = explained.partition(f"class: {name}")
         arguments = inspect.signature(getattr(zoo.models, name)).parameters

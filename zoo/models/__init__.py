@@ -8,6 +8,7 @@ from zoo.models.registry import families, model_class
 
 if TYPE_CHECKING:
     from zoo.models.bidirectional import BidirectionalLanguageModel
+    from zoo.models.bidirectional_labels import BidirectionalClassifier, BidirectionalTagger
     from zoo.models.interpolated import InterpolatedLanguageModel
     from zoo.models.ngram import NGramLanguageModel
     from zoo.models.nplm import NeuralProbabilisticLanguageModel
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from zoo.models.seq2seq.model import Seq2Seq
 
 __all__ = [
+    "BidirectionalClassifier",
     "BidirectionalLanguageModel",
+    "BidirectionalTagger",
     "InterpolatedLanguageModel",
     "NGramLanguageModel",
     "NeuralProbabilisticLanguageModel",

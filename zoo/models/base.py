@@ -13,7 +13,7 @@ from zoo.presets import store
 from zoo.presets.store import PresetConfig, PresetInfo
 
 Model = TypeVar("Model", bound="PresetModel")
-Kind = Literal["sentences", "pairs"]
+Kind = Literal["sentences", "pairs", "tagged", "labelled"]
 
 
 def model_family(cls: type[Model]) -> type[Model]:
@@ -28,8 +28,8 @@ class PresetModel(ABC):
     (tokenizer, weights, tables) and `from_assets` (the reverse).
 
     Attributes:
-        reads: what it is trained and tested on, sentences or pairs of a sentence and its
-            translation.
+        reads: what it is trained and tested on: sentences, pairs of a sentence and its
+            translation, sentences with a label for each word, or texts with one label.
     """
 
     reads: ClassVar[Kind] = "sentences"

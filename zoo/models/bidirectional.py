@@ -30,14 +30,12 @@ from keras import ops
 
 from zoo import layers
 from zoo.backend import as_ids
-from zoo.errors import ZooError
 from zoo.models.base import model_family
+from zoo.models.both_directions import BothDirections
 from zoo.models.cloze import Cloze
 from zoo.models.keras_model import KerasModel, compiled_method, positive
 from zoo.text import BOS, Tokenizer
 from zoo.types import Tensor
-
-MIXINGS = ("top", "layers")
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class BidirectionalSettings:
 
 @model_family
 @keras.saving.register_keras_serializable(package="zoo")
-class BidirectionalLanguageModel(Cloze, KerasModel):
+class BidirectionalLanguageModel(Cloze, BothDirections, KerasModel):
     """Fills a blank from the words on both sides.
 
     Args:
@@ -95,8 +93,6 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(tokenizer, **kwargs)
-        if mixing not in MIXINGS:
-            raise ZooError(f"mixing={mixing!r}: use 'top' or 'layers'")
         self.settings = BidirectionalSettings(
             cell=cell,
             units=positive("units", units),
@@ -111,27 +107,13 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
             tokenizer.vocabulary_size, embedding_dim, name="embedding"
         )
         self.input_dropout = layers.LockedDropout(input_dropout, name="input_dropout")
-        self.forward_layers = [self._direction(f"forward_{i}", False) for i in range(num_layers)]
-        self.backward_layers = [self._direction(f"backward_{i}", True) for i in range(num_layers)]
-        self.dropouts = [
-            layers.LockedDropout(dropout, name=f"dropout_{i}") for i in range(num_layers)
-        ]
+        self.make_directions(self.settings)
         self.output_projection = layers.VocabularyOutput(tokenizer.vocabulary_size, name="output")
         if mixing == "layers":
             self.blank_vector = self.add_weight(
                 name="blank_vector", shape=(embedding_dim,), initializer="uniform"
             )
         self(np.full((1, 3), BOS, dtype=np.int32), blanks=np.array([[False, True, False]]))
-
-    def _direction(self, name: str, go_backwards: bool) -> Any:
-        return layers.make_recurrent(
-            self.settings.cell,
-            self.settings.units,
-            return_sequences=True,
-            go_backwards=go_backwards,
-            name=name,
-            **self.settings.cell_options,
-        )
 
     def call(
         self,
@@ -168,34 +150,14 @@ class BidirectionalLanguageModel(Cloze, KerasModel):
             x = ops.where(ops.expand_dims(blanks, -1), ops.cast(self.blank_vector, x.dtype), x)
         x = self.input_dropout(x, training=training)
         if self.settings.mixing == "layers":
-            return self._mixed(x, mask, training)
-        return self._apart(x, mask, training)
+            return self.mixed(x, mask, training)
+        return self._shifted(*self.apart(x, mask, training))
 
-    def _mixed(self, x: Tensor, mask: Tensor, training: bool) -> Tensor:
-        """[20]-[22]: each layer reads both directions of the layer below."""
-        for i, dropout in enumerate(self.dropouts):
-            past, future = self._both(i, x, x, mask, training)
-            x = dropout(ops.concatenate([past, future], axis=-1), training=training)
-        return x  # [batch, time, 2 * units]
-
-    def _apart(self, x: Tensor, mask: Tensor, training: bool) -> Tensor:
-        """[17]-[19] with →h_{t-1} and ←h_{t+1} in place of →h_t and ←h_t."""
-        past = future = x
-        for i in range(len(self.dropouts)):
-            past, future = self._both(i, past, future, mask, training)
-            past = self.dropouts[i](past, training=training)
-            future = self.dropouts[i](future, training=training)
-        before = ops.pad(past[:, :-1], [[0, 0], [1, 0], [0, 0]])  # →h_{t-1} at t
-        after = ops.pad(future[:, 1:], [[0, 0], [0, 1], [0, 0]])  # ←h_{t+1} at t
+    def _shifted(self, past: Tensor, future: Tensor) -> Tensor:
+        """[→h_{t-1}; ←h_{t+1}] at t: [batch, time, 2 * units]."""
+        before = ops.pad(past[:, :-1], [[0, 0], [1, 0], [0, 0]])
+        after = ops.pad(future[:, 1:], [[0, 0], [0, 1], [0, 0]])
         return ops.concatenate([before, after], axis=-1)
-
-    def _both(
-        self, i: int, past: Tensor, future: Tensor, mask: Tensor, training: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Layer i: →h over `past`, ←h over `future`, both in the order of the words."""
-        forward = self.forward_layers[i](past, mask=mask, training=training)
-        backward = self.backward_layers[i](future, mask=mask, training=training)
-        return forward, ops.flip(backward, axis=1)
 
     def fill_log_probs_graph(self, ids: Tensor, lengths: Tensor, position: Tensor) -> Tensor:
         """Log-probabilities [batch, vocabulary] of the word at `position` [batch] of each row."""

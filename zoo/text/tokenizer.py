@@ -78,7 +78,11 @@ class Tokenizer(ABC):
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's tokens; unknown ones, and names of control tokens, are `<unk>`."""
-        return [self._ids.get(token, UNK) for token in self.tokenize(text)]
+        return self.ids_of(self.tokenize(text))
+
+    def ids_of(self, tokens: Iterable[str]) -> list[int]:
+        """The ids of tokens, as `tokenize` gives them."""
+        return [self._ids.get(token, UNK) for token in tokens]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Readable text for ids up to `<eos>` or padding."""

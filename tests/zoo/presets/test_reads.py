@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import zoo
-from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS
+from tests.helpers.models import CLOZE_MODELS, LABEL_MODELS, LANGUAGE_MODELS
 from tests.helpers.seq2seq import translator
 from zoo.models import InterpolatedLanguageModel, NGramLanguageModel
 
@@ -37,6 +37,7 @@ KINDS: dict[str, Any] = {
     "recurrent": LANGUAGE_MODELS["gru"],
     "nplm": LANGUAGE_MODELS["nplm"],
     "cloze": CLOZE_MODELS["bidirectional"],
+    "labels": LABEL_MODELS["tagger"],
     "translation": lambda: translator(cell="rnn"),
 }
 
