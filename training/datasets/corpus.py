@@ -12,8 +12,6 @@ from training.datasets import splits
 from training.datasets.sources import Source
 
 SPLITS = ("train", "valid", "test")
-TATOEBA_HELD_OUT = 5_000  # sentences in each of valid and test
-TATOEBA_PAIRS_HELD_OUT = 4_000  # English sentences in each of valid and test
 
 
 @dataclass(frozen=True)
@@ -41,50 +39,50 @@ class Corpus:
     is_stream: bool = False
 
 
-def sentences_corpus(
-    source: Source, lines: Iterable[str], held_out: int = TATOEBA_HELD_OUT
-) -> Corpus:
-    """Single sentences, split by the hash of each sentence; small corpora hold out a tenth."""
-    unique = sorted({line.strip() for line in lines} - {""})
-    count = min(held_out, len(unique) // 10)
-    train, valid, test = splits.split(unique, count, count)
+def sentences_corpus(source: Source, lines: Iterable[str]) -> Corpus:
+    """Single sentences, each in the part that its words say."""
+    train, valid, test = splits.split({line.strip() for line in lines} - {""})
     return Corpus(source.name, train, valid, test, source.licence, source.attribution)
 
 
-def pairs_corpus(
-    source: Source, lines: Iterable[str], held_out: int = TATOEBA_PAIRS_HELD_OUT
-) -> Corpus:
+def pairs_corpus(source: Source, lines: Iterable[str]) -> Corpus:
     """English TAB German lines, split by the English sentence; German is the source.
 
-    A German sentence of the held-out parts is in no training pair, whatever its English side,
-    and its references are all of its English sides.
+    A pair is in a part if neither of its sentences is a near-duplicate of one in a held-out part
+    that comes before it (test, valid, train). References are all English sides of a sentence.
     """
     pairs = sorted({tuple(line.strip().split("\t")[:2]) for line in lines if "\t" in line})
-    english_of: dict[str, list[str]] = defaultdict(list)
+    references: dict[str, list[str]] = defaultdict(list)
     for english, german in pairs:
-        english_of[german].append(english)
-    english_sides = {pair[0] for pair in pairs}
-    count = min(held_out, len(english_sides) // 10)
-    _, valid_side, test_side = (set(part) for part in splits.split(english_sides, count, count))
-    held: dict[str, set[str]] = {"valid": valid_side, "test": test_side - valid_side}
-    held_sides = valid_side | test_side
-    parts: dict[str, list[Pair]] = {"train": [], "valid": [], "test": []}
-    placed: dict[str, str] = {}
-    for name, chosen in held.items():
-        for target, german in pairs:
-            if target in chosen and german not in placed:
-                placed[german] = name
-                parts[name].append(Pair(german, target, tuple(english_of[german])))
-    parts["train"] = [
-        Pair(german, target, tuple(english_of[german]))
-        for target, german in pairs
-        if german not in placed and target not in held_sides
-    ]
-    order = splits.shuffled({pair.source for pair in parts["train"]})
-    place = {german: i for i, german in enumerate(order)}
-    parts["train"].sort(key=lambda pair: place[pair.source])
-    train, valid, test = (parts[part] for part in ("train", "valid", "test"))
+        references[german].append(english)
+    by_part: dict[str, list[tuple[Pair, tuple[splits.Words, splits.Words]]]] = defaultdict(list)
+    for english, german in pairs:
+        sides = splits.words_of(english), splits.words_of(german)
+        pair = Pair(german, english, tuple(references[german]))
+        by_part[splits.part_of(sides[0])].append((pair, sides))
+    parts: dict[str, list[Pair]] = {}
+    held: list[splits.Words] = []
+    for name in ("test", "valid", "train"):
+        near = splits.NearDuplicates(held)
+        kept = [(p, s) for p, s in by_part[name] if s[0] not in near and s[1] not in near]
+        parts[name] = [pair for pair, _ in kept]
+        held += [words for _, sides in kept for words in sides] if name != "train" else []
+    for name in ("valid", "test"):
+        parts[name] = _once(parts[name])
+    train, valid, test = (_by_hash(parts[name]) for name in SPLITS)
     return Corpus(source.name, train, valid, test, source.licence, source.attribution)
+
+
+def _once(pairs: Iterable[Pair]) -> list[Pair]:
+    """Each source once, with the first of its translations."""
+    return list({pair.source: pair for pair in reversed(list(pairs))}.values())
+
+
+def _by_hash(pairs: list[Pair]) -> list[Pair]:
+    """In the order of the hashes of the sources."""
+    order = splits.shuffled({pair.source for pair in pairs})
+    place = {source: k for k, source in enumerate(order)}
+    return sorted(pairs, key=lambda pair: (place[pair.source], pair.target))
 
 
 def reverse(corpus: Corpus, name: str) -> Corpus:
@@ -97,7 +95,7 @@ def reverse(corpus: Corpus, name: str) -> Corpus:
         [Pair(p.target, p.source, tuple(dict.fromkeys(sources_of[p.target]))) for p in part]
         for part in (corpus.train, corpus.valid, corpus.test)
     )
-    return Corpus(name, train, valid, test, corpus.licence, corpus.attribution)
+    return Corpus(name, train, _once(valid), _once(test), corpus.licence, corpus.attribution)
 
 
 def fingerprint(*parts: Iterable[Any]) -> str:

@@ -27,6 +27,8 @@ def load(
             (translation: source TAB target), which then is all three splits; or a folder with
             `train.txt`, `valid.txt` and `test.txt`.
         data_dir: the folder with the corpora; None downloads through TensorFlow Datasets.
+            (`tfds:NAME` is any data set of TFDS with one text or a pair of texts, prepared below
+            `data_dir` or the cache.)
         kind: what the model needs (its class's `reads`): "sentences", in which a tab is white
             space, or "pairs". Unless given, files of one's own are pairs if every line has a tab.
 
@@ -37,10 +39,14 @@ def load(
     _check_kind(name_or_path, kind)
     if name_or_path in REVERSED:
         return reverse(load(REVERSED[name_or_path], data_dir), name_or_path)
+    if name_or_path.startswith("tfds:"):
+        from training.datasets.tfds_corpus import any_corpus
+
+        return any_corpus(name_or_path, data_dir)
     path = Path(name_or_path)
     if name_or_path in SOURCES:
         if data_dir is None:
-            from training.datasets.builders import prepared
+            from training.datasets.tfds_corpus import prepared
 
             return prepared(name_or_path)
         return read_source(SOURCES[name_or_path], Path(data_dir))
