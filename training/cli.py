@@ -9,6 +9,8 @@ from typing import Any
 
 import zoo
 from training.config import read_run_config
+from zoo.errors import ZooError
+from zoo.models.base import PresetModel
 
 Rows = Iterator[dict[str, Any]]
 
@@ -46,8 +48,24 @@ def evaluate(options: argparse.Namespace) -> Rows:
     from training.tasks.evaluate import evaluate as evaluate_model
 
     model = zoo.load(options.model)
+    if options.cache is not None:
+        model = with_cache(model, options.cache)
     corpus = load(options.data, options.data_dir, model.reads)
     yield from evaluate_model(model, corpus, options.split)
+
+
+def with_cache(model: Any, settings: str) -> PresetModel:
+    """The model with the cache of `--cache WINDOW,THETA,LAMBDA`."""
+    from zoo.models import CachedLanguageModel
+
+    try:
+        window, theta, weight = settings.split(",")
+        numbers = int(window), float(theta), float(weight)
+    except ValueError:
+        raise ZooError(
+            f"--cache {settings!r}: write WINDOW,THETA,LAMBDA, as in 2000,1.0,0.2"
+        ) from None
+    return CachedLanguageModel(model, *numbers)
 
 
 def gradients(options: argparse.Namespace) -> Rows:

@@ -27,7 +27,7 @@ from export.saved_model.graph import (
     with_ends,
 )
 from zoo.models.language_model import LanguageModel
-from zoo.models.neural import NeuralLanguageModel
+from zoo.models.on_tensors import TensorLanguageModel
 from zoo.text import BOS, EOS, UNK
 from zoo.text.graph.tokenizers import graph_tokenizer
 
@@ -143,6 +143,6 @@ class LanguageModelGraph(tf.Module):
         }
 
 
-def neural_module(model: NeuralLanguageModel) -> LanguageModelGraph:
-    """The signatures of a Keras language model."""
+def neural_module(model: TensorLanguageModel) -> LanguageModelGraph:
+    """The signatures of a Keras language model, or of a wrapper of one."""
     return LanguageModelGraph(model, model, variables_of(model))

@@ -13,6 +13,7 @@ from zoo.models import (
     BidirectionalClassifier,
     BidirectionalLanguageModel,
     BidirectionalTagger,
+    CachedLanguageModel,
     NeuralProbabilisticLanguageModel,
     RecurrentLanguageModel,
 )
@@ -80,6 +81,12 @@ LANGUAGE_MODELS: dict[str, Callable[[], Any]] = {
     "nplm": nplm,
     "nplm_without_direct": lambda: nplm(direct=False),
 }
+# Language models around another one, whose gradient there is none of.
+WRAPPED_MODELS: dict[str, Callable[[], Any]] = {
+    "cached": lambda: CachedLanguageModel(
+        recurrent(num_layers=1, word_scale=1.0), window=5, theta=2.0, weight=0.3
+    ),
+}
 CLOZE_MODELS: dict[str, Callable[[], Any]] = {
     "bidirectional": lambda: bidirectional(cell="rnn"),
     "bidirectional_lstm": lambda: bidirectional(cell="lstm"),
@@ -94,4 +101,5 @@ LABEL_MODELS: dict[str, Callable[[], Any]] = {
 @cache
 def language_model(name: str) -> Any:
     """A listed model, built once a test process."""
-    return {**LANGUAGE_MODELS, **CLOZE_MODELS, **LABEL_MODELS}[name]()
+    every = {**LANGUAGE_MODELS, **WRAPPED_MODELS, **CLOZE_MODELS, **LABEL_MODELS}
+    return every[name]()

@@ -91,6 +91,31 @@ def nplm_loss(model: Any, ids: list[int]) -> float:
     return total
 
 
+def cached_log_probs(
+    model: Any, hidden: Array, log_probs: Array, words: list[int]
+) -> tuple[Array, Array]:
+    """log p of the words of a running text with a continuous cache, one word at a time.
+
+    Args:
+        hidden: h_1 ... h_T, one before each word.
+        log_probs: log p_vocab of each word.
+
+    Returns:
+        log p of each word, and the cache's own distribution after the last h.
+    """
+    values, shares = [], np.zeros(model.tokenizer.vocabulary_size)
+    for t, h in enumerate(hidden):
+        kept = range(max(0, t - model.window), t)  # pairs (h_i, word after it)
+        shares = np.zeros(model.tokenizer.vocabulary_size)
+        for i in kept:
+            shares[words[i]] += np.exp(model.theta * (h @ hidden[i]))
+        weight = model.weight if len(kept) else 0.0
+        shares /= shares.sum() or 1.0
+        mixed = (1 - weight) * np.exp(log_probs[t]) + weight * shares[words[t]]
+        values.append(np.log(mixed))
+    return np.array(values), shares
+
+
 def cloze_loss(model: Any, ids: list[int]) -> float:
     """-Σ log P(w_t | all the other words)."""
     words = (BOS, *ids, EOS)

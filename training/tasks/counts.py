@@ -25,6 +25,7 @@ from zoo.metrics import perplexity
 from zoo.models import InterpolatedLanguageModel, NGramLanguageModel
 from zoo.models.language_model import LanguageModel
 from zoo.models.registry import model_class
+from zoo.presets.store import shipped_presets
 
 Fitted = tuple[LanguageModel, list[str]]  # a model and the text that it was fitted to
 
@@ -80,7 +81,9 @@ def mixed(config: RunConfig, corpus: Corpus) -> Fitted:
     for name, part in zip(names, parts, strict=True):
         if not isinstance(part, LanguageModel):
             raise ZooError(f"model.models: {name} is a {type(part).__name__}, no language model")
-    return InterpolatedLanguageModel.tune(parts, sentences), sentences
+    # Presets that come along are named in the mixture's preset, others copied into it.
+    references = [str(name) if str(name) in shipped_presets() else None for name in names]
+    return InterpolatedLanguageModel.tune(parts, sentences, references=references), sentences
 
 
 fitted = singledispatch(counted)  # by the model's class, with a config and its corpus

@@ -22,9 +22,9 @@ from training.tasks.translation import evaluate_translation
 from zoo.errors import ZooError
 from zoo.metrics import NextWordRecall, perplexity
 from zoo.metrics.recall import target_ranks
-from zoo.models import BidirectionalLanguageModel
+from zoo.models import BidirectionalLanguageModel, CachedLanguageModel
 from zoo.models.language_model import LanguageModel
-from zoo.models.neural import NeuralLanguageModel
+from zoo.models.on_tensors import TensorLanguageModel
 from zoo.models.seq2seq.translator import Translator
 
 Rows = Iterator[dict[str, Any]]
@@ -72,7 +72,7 @@ def language_model_rows(model: LanguageModel, sentences: Sequence[str], is_strea
     encoded = [model.tokenizer.encode(text) for text in sentences]
     tokens = sum(len(ids) + 1 for ids in encoded)
     unknown = sum(model.tokenizer.count_unknown(ids) for ids in encoded)
-    carried = is_stream and isinstance(model, NeuralLanguageModel)
+    carried = is_stream and isinstance(model, TensorLanguageModel)
     if carried:
         nats = stream_nats(model, encode_stream(encoded), streams=1)
     else:
@@ -104,6 +104,8 @@ def recall(model: LanguageModel, encoded: Sequence[Sequence[int]]) -> dict[int, 
     """`NextWordRecall` of a model on sentences of ids, for each k of RECALL_AT."""
     metrics = [NextWordRecall(k) for k in RECALL_AT]
     rows = [ids for ids in encoded if len(ids)]
+    if isinstance(model, CachedLanguageModel):
+        model = model.narrowed(min(WORD_LIMIT, max(map(len, rows), default=0)) + 1)
     batches = sentence_batches(rows, BATCH, WORD_LIMIT, rng=None)
     for batch in tracked(batches, "recall", -(-len(rows) // BATCH)):
         ranks = ranks_of(model, batch["inputs"], batch["targets"])

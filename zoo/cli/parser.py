@@ -128,6 +128,11 @@ def _working_verbs(subparsers: Subparsers) -> None:
     evaluate.add_argument("--data", required=True, help="a data set's name or a text file")
     evaluate.add_argument("--split", default="test", choices=["train", "valid", "test"])
     evaluate.add_argument("--data-dir", help="folder with the corpora")
+    evaluate.add_argument(
+        "--cache",
+        metavar="WINDOW,THETA,LAMBDA",
+        help="with a continuous cache (see zoo.models.CachedLanguageModel)",
+    )
     export = _verb(subparsers, "export", verbs.export_verb, show_plain, "export a model")
     export.add_argument("model", metavar="PRESET_OR_DIR")
     export.add_argument("--format", default="saved_model", choices=["saved_model", "tflite"])

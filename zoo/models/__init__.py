@@ -9,6 +9,7 @@ from zoo.models.registry import families, model_class
 if TYPE_CHECKING:
     from zoo.models.bidirectional import BidirectionalLanguageModel
     from zoo.models.bidirectional_labels import BidirectionalClassifier, BidirectionalTagger
+    from zoo.models.cached import CachedLanguageModel
     from zoo.models.interpolated import InterpolatedLanguageModel
     from zoo.models.ngram import NGramLanguageModel
     from zoo.models.nplm import NeuralProbabilisticLanguageModel
@@ -19,6 +20,7 @@ __all__ = [
     "BidirectionalClassifier",
     "BidirectionalLanguageModel",
     "BidirectionalTagger",
+    "CachedLanguageModel",
     "InterpolatedLanguageModel",
     "NGramLanguageModel",
     "NeuralProbabilisticLanguageModel",

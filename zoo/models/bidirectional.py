@@ -33,7 +33,8 @@ from zoo.backend import as_ids
 from zoo.models.base import model_family
 from zoo.models.both_directions import BothDirections
 from zoo.models.cloze import Cloze
-from zoo.models.keras_model import KerasModel, compiled_method, positive
+from zoo.models.compiled import compiled_method
+from zoo.models.keras_model import KerasModel, positive
 from zoo.text import BOS, Tokenizer
 from zoo.types import Tensor
 

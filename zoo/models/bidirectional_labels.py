@@ -36,7 +36,8 @@ from zoo.backend import as_ids
 from zoo.errors import ZooError
 from zoo.models.base import model_family
 from zoo.models.both_directions import BothDirections
-from zoo.models.keras_model import KerasModel, compiled_method, positive, word_vectors
+from zoo.models.compiled import compiled_method
+from zoo.models.keras_model import KerasModel, positive, word_vectors
 from zoo.models.labelling import Tagger, TextClassifier, checked_labels
 from zoo.text import BOS, Tokenizer
 from zoo.types import Tensor

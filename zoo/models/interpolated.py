@@ -16,15 +16,13 @@ from typing import Any, Self
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.models import registry
+from zoo.models import parts
 from zoo.models.base import model_family
 from zoo.models.language_model import LanguageModel, batches, checked_texts
 from zoo.models.ngram import NGramLanguageModel, loops_in_python
 from zoo.text import BOS, EOS, load_tokenizer
 from zoo.text.padding import pad
 from zoo.types import ModelState, Tensor
-
-FOLDER = "models"
 
 
 @model_family
@@ -36,6 +34,8 @@ class InterpolatedLanguageModel(LanguageModel):
     Args:
         models: two or more models with the same vocabulary.
         weights: λ, one a model; equal unless given. `tune` finds the best for a text.
+        references: the name of each model that is a shipped preset, None for others:
+            `save_to_preset` then writes that instead of a copy of the model.
 
     Raises:
         ZooError: the vocabularies differ, the weights do not sum to 1, or a model (stupid backoff)
@@ -52,7 +52,10 @@ class InterpolatedLanguageModel(LanguageModel):
     """
 
     def __init__(
-        self, models: Sequence[LanguageModel], weights: Sequence[float] | None = None
+        self,
+        models: Sequence[LanguageModel],
+        weights: Sequence[float] | None = None,
+        references: Sequence[str | None] | None = None,
     ) -> None:
         if len(models) < 2:
             raise ZooError(f"got {len(models)} model(s): interpolation takes two or more")
@@ -67,15 +70,20 @@ class InterpolatedLanguageModel(LanguageModel):
         self.models = tuple(models)
         self.tokenizer = models[0].tokenizer
         self.weights = _checked_weights(weights, len(models))
+        self.references = [None] * len(models) if references is None else list(references)
 
     @classmethod
     def tune(
-        cls, models: Sequence[LanguageModel], sentences: Iterable[str], iterations: int = 50
+        cls,
+        models: Sequence[LanguageModel],
+        sentences: Iterable[str],
+        iterations: int = 50,
+        references: Sequence[str | None] | None = None,
     ) -> Self:
         """The interpolation under which held-out sentences are likeliest.
 
         Args:
-            models: as in the constructor.
+            models, references: as in the constructor.
             sentences: text that none of the models was trained on.
             iterations: of expectation maximisation at most; it ends when nothing moves.
         """
@@ -83,7 +91,8 @@ class InterpolatedLanguageModel(LanguageModel):
         encoded = [untuned.tokenizer.encode(text) for text in checked_texts(sentences)]
         if not encoded:
             raise ZooError("no sentences to tune the weights on: give at least one")
-        return cls(models, best_weights(untuned.part_log_probs(encoded), iterations).tolist())
+        weights = best_weights(untuned.part_log_probs(encoded), iterations).tolist()
+        return cls(models, weights, references)
 
     def part_log_probs(self, sentences: Sequence[Sequence[int]]) -> np.ndarray:
         """Each model's log-probability of each token, `<eos>` included; [models, tokens]."""
@@ -126,24 +135,29 @@ class InterpolatedLanguageModel(LanguageModel):
         with loops_in_python():
             return super().continued(state, first_ids, sampler, max_words, seed)
 
-    # Presets: each model is a preset of its own below models/
+    # Presets: each model is a preset of its own below models/, or the name of a shipped one
 
     def get_preset_config(self) -> dict[str, Any]:
-        return {"weights": self.weights.tolist()}
+        return {"weights": self.weights.tolist(), **parts.config_of(self.references)}
 
     def write_assets(self, directory: Path, dtype: str) -> None:
-        self.tokenizer.save(directory)
-        for i, model in enumerate(self.models):
-            model.save_to_preset(directory / FOLDER / str(i), dtype=dtype)
+        if not all(self.references):
+            self.tokenizer.save(directory)
+        parts.write(self.models, self.references, directory, dtype)
 
     @classmethod
     def from_assets(cls, directory: Path, config: dict[str, Any]) -> Self:
-        weights = list(config["weights"])
-        models = [registry.load(directory / FOLDER / str(i)) for i in range(len(weights))]
-        model = cls(models, weights)
-        if load_tokenizer(directory).vocabulary != model.tokenizer.vocabulary:
+        own = dict(config)
+        weights = list(own["weights"])
+        models, references = parts.read(directory, own, len(weights))
+        model = cls(models, weights, references)
+        if not all(references) and not model.has_vocabulary_of(directory):
             raise ZooError(f"{directory}: the vocabulary is not that of its models; save it again")
         return model
+
+    def has_vocabulary_of(self, directory: Path) -> bool:
+        """Whether a preset's own vocabulary is the models'."""
+        return load_tokenizer(directory).vocabulary == self.tokenizer.vocabulary
 
     def parameter_count(self) -> int:
         """Those of all models."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -13,32 +12,16 @@ import numpy as np
 from keras import ops
 
 from zoo import layers
-from zoo.backend import compiled
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
+from zoo.models.compiled import CompiledMethods
 from zoo.models.language_model import checked_count
 from zoo.presets import weights
 from zoo.text import Tokenizer, load_tokenizer
 from zoo.types import Tensor
 
-MOST_GRAPHS = 64  # that hold settings, such as a sampler, for each model; those of methods all stay
 
-
-class compiled_method:  # noqa: N801 - used like `property`
-    """A method of tensors as a graph, traced once a model: `compiled_step = compiled_method(step)`.
-
-    A subclass that overrides the method has its own compiled. The graphs are the model's, so all
-    of them stay however many samplers come and go.
-    """
-
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self.name = method.__name__
-
-    def __get__(self, model: KerasModel, _: type | None = None) -> Callable[..., Any]:
-        return model.compiled_once(self.name, getattr(model, self.name))
-
-
-class KerasModel(PresetModel, keras.Model):
+class KerasModel(CompiledMethods, PresetModel, keras.Model):
     """A Keras model with a tokenizer, built from plain settings.
 
     A subclass's constructor sets `self.settings` (its keyword arguments, as a dataclass) and its
@@ -51,17 +34,7 @@ class KerasModel(PresetModel, keras.Model):
     def __init__(self, tokenizer: Tokenizer, **kwargs: Any) -> None:
         keras.Model.__init__(self, **kwargs)
         self.tokenizer = tokenizer
-        self._compiled: dict[Hashable, Any] = {}
-
-    def compiled_once(self, key: Hashable, function: Callable[..., Any]) -> Any:
-        """A function of tensors as a graph that is traced once for this key: a method, or more."""
-        graph = self._compiled.get(key)
-        if graph is None:
-            varied = [k for k in list(self._compiled) if not isinstance(k, str)]
-            if len(varied) >= MOST_GRAPHS:
-                self._compiled.pop(varied[0], None)
-            graph = self._compiled[key] = compiled(function)
-        return graph
+        self._compiled = {}
 
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log P(target) [7] in nats, [...], of targets [...] given hidden vectors [..., width]."""

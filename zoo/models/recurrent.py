@@ -171,7 +171,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             new.update(zip(names, final, strict=True))
         return self.output_dropout(x, training=training), new
 
-    def step_graph(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
+    def hidden_step_graph(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         x = self.embedding(token_ids)  # [batch, embedding_dim]
         new: ModelState = {}
         for i, layer in enumerate(self.recurrent_layers):
@@ -179,7 +179,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             h, final = layer.step(x, [state[name] for name in names])
             x = x + h if i and self.settings.residual else h
             new.update(zip(names, final, strict=True))
-        return self.log_softmax(x), new
+        return x, new
 
     def initial_state(self, batch_size: int | Tensor) -> ModelState:
         return {

@@ -17,6 +17,7 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.presets import store
+from zoo.presets.store import PresetConfig
 
 FOLDER = Path(__file__).parent
 DECLARATION = re.compile(r"^@model_family\n(?:@.*\n)*class (\w+)", re.MULTILINE)
@@ -50,6 +51,10 @@ def load(name_or_directory: str | os.PathLike[str]) -> Any:
             ...
         zoo.errors.ZooError: no preset or directory 'no_such_preset'...
     """
-    directory = store.resolve(name_or_directory)
-    preset = store.read_config(directory)
+    return load_from(store.resolve(name_or_directory))
+
+
+def load_from(directory: Path, preset: PresetConfig | None = None) -> Any:
+    """The model in a directory, whose config.json may have been read already."""
+    preset = preset or store.read_config(directory)
     return model_class(preset.class_name).from_config_and_assets(directory, preset)

@@ -153,6 +153,18 @@ def write_preset(
     return target
 
 
+def identity(preset: PresetConfig) -> str:
+    """A SHA-256 of what a preset is: its class, its arguments and the sums of its files.
+
+    Its card and what `zoo list` shows of it may change without making it another one.
+    """
+    files = {name: known for name, known in preset.files.items() if name != CARD_FILE}
+    if not files:
+        raise ZooError("a preset without sums of its files cannot be referred to; save it again")
+    content = json.dumps([preset.class_name, preset.config, files], sort_keys=True)
+    return sums.of_text(content)
+
+
 def check_files(directory: Path, preset: PresetConfig) -> None:
     """Refuse a preset of which a file is missing, damaged, or none at all."""
     sums.check(directory, {n: s for n, s in preset.files.items() if n != CARD_FILE})

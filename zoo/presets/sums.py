@@ -39,6 +39,11 @@ def of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def of_text(text: str) -> str:
+    """The sum of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def checked_entries(entries: Any, source: Path) -> dict[str, str]:
     """The `files` of a config.json; anything but sums of files below its folder is refused."""
     if not isinstance(entries, dict):

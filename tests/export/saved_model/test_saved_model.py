@@ -12,7 +12,10 @@ from zoo.errors import ZooError
 from zoo.text import BOS, EOS
 
 # One of each kind of state; the rest differ in the cell only, which the layers' tests export.
-EXPORTED = ["rnn_tanh_learnt_h0", "gru_as_in_the_notes", "lstm_tied", "cifg_projected", "nplm"]
+EXPORTED = [
+    *("rnn_tanh_learnt_h0", "gru_as_in_the_notes", "lstm_tied", "cifg_projected", "nplm"),
+    "cached",
+]
 FORBIDDEN = {"PyFunc", "EagerPyFunc", "PyFuncStateless", "XlaLaunch", "CudnnRNNV3"}
 
 

@@ -83,6 +83,9 @@ def test_evaluate(zoo_json, preset, tmp_path):
     assert list(rows[0]) == ["metric", "value", "tokens", "oov", "signature"]
     assert (rows[0]["tokens"], rows[0]["oov"], rows[1]["tokens"]) == (8, 1, 6)
     assert 0 <= rows[1]["value"] <= rows[2]["value"] <= 1
+    cached = zoo_json("evaluate", preset, "--data", str(file), "--cache", "9,1.0,0.2")
+    assert cached[0]["value"] != rows[0]["value"]
+    assert cached[0].keys() == rows[0].keys()
 
 
 def test_evaluate_agrees_with_score(zoo_json, preset, tmp_path):
@@ -112,6 +115,8 @@ def test_readable_output(capsys, preset):
         (["train", "no_such_config"], "no config file"),
         (["generate", "a", "--sampler", "top_p", "-p", "7", "--preset", "PRESET"], "p=7.0"),
         (["evaluate", "PRESET", "--data", "nothing"], "no data set or file"),
+        (["evaluate", "PRESET", "--data", "x", "--cache", "9,1"], "write WINDOW,THETA,LAMBDA"),
+        (["evaluate", "PRESET", "--data", "x", "--cache", "9,1,2"], "weight=2.0"),
         (["export", "PRESET", "--out", "/dev/null/x", "--quantize", "int8"], "--quantize"),
     ],
 )

@@ -7,16 +7,23 @@ import pytest
 from keras import ops
 
 import zoo
-from tests.helpers.models import CLOZE_MODELS, LANGUAGE_MODELS, TEXTS, language_model, tokenizer
+from tests.helpers.models import (
+    CLOZE_MODELS,
+    LANGUAGE_MODELS,
+    TEXTS,
+    WRAPPED_MODELS,
+    language_model,
+    tokenizer,
+)
 from training.tasks.cloze import cloze_perplexity
 from zoo.errors import ZooError
-from zoo.models import keras_model
+from zoo.models import compiled
 from zoo.models.language_model import LanguageModel
 from zoo.text import BOS, EOS
 from zoo.text.padding import pad
 
 
-@pytest.fixture(params=LANGUAGE_MODELS, scope="module")
+@pytest.fixture(params=[*LANGUAGE_MODELS, *WRAPPED_MODELS], scope="module")
 def model(request):
     return language_model(request.param)
 
@@ -119,7 +126,7 @@ def _refused(*arguments):
 
 def test_many_samplers_do_not_push_out_the_methods_graphs(monkeypatch):
     model = LANGUAGE_MODELS["lstm_tied"]()
-    monkeypatch.setattr(keras_model, "MOST_GRAPHS", 2)
+    monkeypatch.setattr(compiled, "MOST_GRAPHS", 2)
     model.next_words(["the cat"])
     methods = {key for key in model._compiled if isinstance(key, str)}
     for k in (1, 2, 3, 4):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import zoo
-from tests.helpers.models import CLOZE_MODELS, LABEL_MODELS, LANGUAGE_MODELS
+from tests.helpers.models import CLOZE_MODELS, LABEL_MODELS, LANGUAGE_MODELS, WRAPPED_MODELS
 from tests.helpers.seq2seq import translator
 from zoo.models import InterpolatedLanguageModel, NGramLanguageModel
 
@@ -36,6 +36,7 @@ KINDS: dict[str, Any] = {
     "mixture": mixed,
     "recurrent": LANGUAGE_MODELS["gru"],
     "nplm": LANGUAGE_MODELS["nplm"],
+    "cached": WRAPPED_MODELS["cached"],
     "cloze": CLOZE_MODELS["bidirectional"],
     "labels": LABEL_MODELS["tagger"],
     "translation": lambda: translator(cell="rnn"),

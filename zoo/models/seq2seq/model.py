@@ -45,7 +45,8 @@ from keras import ops
 from zoo import layers
 from zoo.backend import as_ids
 from zoo.models.base import model_family
-from zoo.models.keras_model import KerasModel, compiled_method
+from zoo.models.compiled import compiled_method
+from zoo.models.keras_model import KerasModel
 from zoo.models.seq2seq.decoder import Decoder
 from zoo.models.seq2seq.encoder import Encoder
 from zoo.models.seq2seq.settings import Seq2SeqSettings
