@@ -17,6 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import memory as windows
+from benchmarks.parameter_counts import (
+    base_translation_count,
+    bidirectional_count,
+    label_count,
+    nplm_count,
+    recurrent_count,
+)
+
 DOCS = Path(__file__).parents[1] / "docs"
 RECORD, PICTURE = DOCS / "memory.json", DOCS / "images" / "memory.png"
 PARTS = (5_000, 10_000, 20_000, 40_000, 80_000, 160_000)
@@ -31,49 +40,7 @@ class Card:
     formula: str
     count: Callable[..., int]
     memory: str
-
-
-def rnn_gates(cell: str) -> int:
-    """Matrices side by side in a cell's kernels."""
-    return {"rnn": 1, "gru": 3, "lstm": 4, "cifg": 3}[cell]
-
-
-def cell_parameters(cell: str, inputs: int, units: int) -> int:
-    """g (D H + H² + H), and one more bias of 3 H for the GRU's U h + b_r."""
-    gates = rnn_gates(cell)
-    return gates * units * (inputs + units + 1) + (gates * units if cell == "gru" else 0)
-
-
-def recurrent_count(v: int, d: int, h: int, layers: int, cell: str, tied: bool) -> int:
-    """Embedding, layers, output; a tied model's last layer has D units and no output matrix."""
-    sizes = [h] * (layers - 1) + [d if tied else h]
-    total = v * d + v + (0 if tied else v * h)
-    for inputs, units in zip([d, *sizes], sizes, strict=False):
-        total += cell_parameters(cell, inputs, units)
-    return total
-
-
-def nplm_count(v: int, d: int, h: int, n: int, direct: bool) -> int:
-    return v * d + n * d * h + h + v * h + v + (v * n * d if direct else 0)
-
-
-def bidirectional_count(v: int, d: int, h: int, layers: int, cell: str, mixed: bool) -> int:
-    total = v * d + 2 * h * v + v + (d if mixed else 0)
-    for i in range(layers):
-        inputs = d if i == 0 else (2 * h if mixed else h)
-        total += 2 * cell_parameters(cell, inputs, h)
-    return total
-
-
-def label_count(v: int, d: int, h: int, layers: int, cell: str, mixed: bool, labels: int) -> int:
-    """A bidirectional network with labels in place of words at its output."""
-    both = bidirectional_count(v, d, h, layers, cell, mixed) - (d if mixed else 0)
-    return both - (2 * h + 1) * (v - labels)
-
-
-def base_translation_count(v: int, d: int, h: int, cell: str, source: int) -> int:
-    """One recurrence for both halves, no target word vectors."""
-    return source * d + cell_parameters(cell, d, h) + v * h + v
+    figures: tuple[int, ...] = ()
 
 
 CARDS = (
@@ -90,6 +57,7 @@ CARDS = (
         "V D + n D H + H + V H + V, and V n D for W3 where it is used",
         nplm_count,
         "does not depend on the corpus; linear in V and in the window n",
+        figures=(1,),
     ),
     Card(
         "Recurrent language model",
@@ -99,6 +67,7 @@ CARDS = (
         recurrent_count,
         "does not depend on the corpus; linear in V, quadratic in H; the state is H numbers (LSTM, "
         "CIFG: 2 H) however long the text",
+        figures=(2, 3, 4),
     ),
     Card(
         "Bidirectional and deep bidirectional models",
@@ -107,6 +76,7 @@ CARDS = (
         '(mixing="top") or 2 H and D more for the blank\'s vector (mixing="layers")',
         bidirectional_count,
         "does not depend on the corpus",
+        figures=(6, 7),
     ),
     Card(
         "Bidirectional taggers and classifiers",
@@ -124,6 +94,7 @@ CARDS = (
         "the bridges, V nothing",
         base_translation_count,
         "does not depend on the corpus; attention keeps the source's T vectors while it translates",
+        figures=(8, 9),
     ),
     Card(
         "Interpolation",
@@ -133,7 +104,13 @@ CARDS = (
         "that of its parts",
     ),
 )
-CELL_FILES = ("simple_rnn", "gru", "lstm", "cifg")
+CELL_FILES: dict[str, tuple[int, ...]] = {
+    "simple_rnn": (3,),
+    "gru": (10,),
+    "lstm": (11,),
+    "cifg": (),
+}
+GATE_TEXT = "i do not know where tom lives , but mary knows ."
 
 
 def measured(data_dir: str) -> list[dict[str, Any]]:
@@ -194,12 +171,33 @@ def page(rows: list[dict[str, Any]]) -> str:
         source = card.module.replace(".", "/") + ".py"
         lines += [f"## {card.name}", "", f"[{source}](../{source})", "", equations(card.module), ""]
         lines += [f"Parameters: {card.formula}.", "", f"Memory: {card.memory}.", ""]
+        lines += drawings(card.figures)
     lines += ["## Cells", ""]
-    for name in CELL_FILES:
+    for name, figures in CELL_FILES.items():
         source = f"zoo/layers/{name}.py"
         lines += [f"[{source}](../{source})", "", equations(f"zoo.layers.{name}"), ""]
+        lines += [*drawings(figures), *gates_seen(name)]
     lines += ["## Memory and the size of the corpus", "", *memory(rows), ""]
+    lines += ["## Memory and the window", "", *windows.section(windows.recorded()), ""]
     return "\n".join(lines)
+
+
+def drawings(figures: tuple[int, ...]) -> list[str]:
+    """The notes' figures, as `python -m benchmarks.figures` draws them."""
+    if not figures:
+        return []
+    pictures = [f"![Figure {n} of the notes](figures/figure_{n}.svg)" for n in figures]
+    return ["\n".join(pictures), ""]
+
+
+def gates_seen(cell: str) -> list[str]:
+    """A preset's gates over a sentence, for a cell that has gates."""
+    picture = f"images/gates_{cell}.png"
+    if not (DOCS / picture).is_file():
+        return []
+    command = f'zoo inspect {cell}_tatoeba_en "{GATE_TEXT}" --out gates.png'
+    return ["What they do in a sentence (the units whose state changes most):", "",
+            f"    {command}", "", f"![Gates of {cell}_tatoeba_en]({picture})", ""]  # fmt: skip
 
 
 def memory(rows: list[dict[str, Any]]) -> list[str]:

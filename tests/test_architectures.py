@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
-from benchmarks import architectures
+from benchmarks import architectures, memory
 from tests.helpers.models import LABELS, bidirectional, classifier, nplm, recurrent, tagger
 from tests.helpers.seq2seq import tokenizers, translator
 
@@ -62,3 +63,28 @@ def test_only_counted_models_grow_with_the_corpus():
     sizes = [row["5-gram"] for row in rows]
     assert sizes == sorted(sizes)
     assert sizes[-1] > 10 * sizes[0]
+
+
+@pytest.mark.parametrize("corpus", memory.CORPORA)
+def test_tables_grow_with_the_window_and_the_recurrent_network_does_not(corpus):
+    rows = memory.of_corpus(memory.recorded(), corpus)
+    assert [row["n"] for row in rows] == list(range(1, 7))
+    assert len({row["rnn_bytes"] for row in rows}) == 1
+    tables = [row["table_bytes"] for row in rows]
+    assert tables == sorted(tables)
+    assert tables[5] > 20 * tables[1]
+    steps = {b["nplm_bytes"] - a["nplm_bytes"] for a, b in pairwise(rows)}
+    assert steps == {4 * 100 * 200}  # D H weights a word of the window
+    assert memory.PICTURE.is_file()
+
+
+def test_the_window_is_measured_on_tables_that_are_really_there(monkeypatch, tmp_path):
+    text = "the cat is small\nthe dog is small\n"
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"{part}.txt").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(memory, "CORPORA", {str(tmp_path): ({"tokenizer": "words"}, 3, 3)})
+    monkeypatch.setattr(memory, "ORDERS", (1, 2))
+    one, two = memory.measured("")
+    # 9 words with the control tokens; and 8 pairs, with <bos> and <eos>
+    assert (one["words"], one["n_grams"], two["n_grams"]) == (9, 9, 9 + 7)
+    assert 0 < one["table_bytes"] < two["table_bytes"]

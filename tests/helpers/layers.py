@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.reference import cells
-from zoo.layers import make_recurrent
+from zoo.layers import cell_stages, make_recurrent
 
 BATCH, TIME, FEATURES, UNITS = 4, 5, 3, 4
 LENGTHS = [5, 3, 1, 0]  # right padding, and a row of nothing but padding
@@ -177,6 +177,18 @@ def check_steps(case: LayerCase) -> None:
         np.testing.assert_allclose(arrays([h])[0], whole[:, t], atol=1e-6)
 
 
+def check_stages(case: LayerCase) -> None:
+    """What the step saves is as many stages as it names; h is the output, the rest the states."""
+    layer = case.make(go_backwards=True)
+    x, state = inputs("float32"), states(layer, "float32")
+    outputs, *last = arrays(layer(x, initial_state=state))
+    stages = {name: arrays([s])[0] for name, s in cell_stages(layer, x, state).items()}
+    assert list(stages) == [*layer.stage_names, *reversed(layer.state_names)]
+    np.testing.assert_allclose(stages["h"][:, ::-1], outputs, atol=1e-6)
+    for name, value in zip(layer.state_names, last, strict=True):
+        np.testing.assert_allclose(stages[name][:, 0], value, atol=1e-6)
+
+
 def check_mixed_precision(case: LayerCase) -> None:
     """bfloat16 computation on float32 weights stays near the float32 result."""
     exact, mixed = case.make(), case.make(dtype="mixed_bfloat16")
@@ -211,5 +223,6 @@ def run_layer_test(case: LayerCase) -> None:
     check_finite_differences(case)
     check_weight_exchange(case)
     check_steps(case)
+    check_stages(case)
     check_mixed_precision(case)
     check_config(case)

@@ -75,7 +75,9 @@ LANGUAGE_MODELS: dict[str, Callable[[], Any]] = {
         cell_options={"activation": "relu", "recurrent_initializer": "identity"},
     ),
     "gru": lambda: recurrent(cell="gru"),
-    "gru_as_in_the_notes": lambda: recurrent(cell="gru", cell_options={"use_bias": False}),
+    "gru_as_in_the_notes": lambda: recurrent(
+        cell="gru", output_bias=False, cell_options={"use_bias": False}
+    ),
     "lstm_tied": lambda: recurrent(tied=True),
     "cifg_projected": lambda: recurrent(cell="cifg", tied=True, num_layers=1),
     "nplm": nplm,

@@ -28,9 +28,10 @@ def log_softmax(logits: Array) -> Array:
 
 
 def output(model: Any, hidden: Array) -> Array:
-    """[6]: log softmax(W^(S) h + b)."""
+    """[6]: log softmax(W^(S) h), with a bias where the model has one."""
     layer = model.output_projection
-    return log_softmax(hidden @ array(layer.kernel) + array(layer.bias))
+    bias = 0 if layer.bias is None else array(layer.bias)
+    return log_softmax(hidden @ array(layer.kernel) + bias)
 
 
 def cell_of(model: Any) -> Any:

@@ -143,3 +143,76 @@ def test_each_key_of_a_reference_has_a_comment():
             key, colon, value = line.partition(":")
             if colon and "#" not in key and value.strip():
                 assert "#" in value, line
+
+
+CELL_OF_A_NAME = {
+    "rnn": "rnn",
+    "irnn": "rnn",
+    "gru": "gru",
+    "lstm": "lstm",
+    "cifg": "cifg",
+    "deep_lstm": "lstm",
+    "deep_birnn": "rnn",
+    "deep_bigru": "gru",
+}
+EXTENSIONS = {
+    "i": ("separate_weights", True),
+    "i_ii": ("feed_context", True),
+    "i_iii": ("num_layers", 2),
+    "i_iv": ("bidirectional_encoder", True),
+    "i_v": ("reverse_source", True),
+}
+
+
+def test_a_config_has_the_cell_that_its_name_says():
+    named = 0
+    for path in PUBLISHED:
+        kind = path.stem.removeprefix("deep_").partition("_")[0]
+        kind = f"deep_{kind}" if path.stem.startswith("deep_") else kind
+        if kind in CELL_OF_A_NAME:
+            assert read_run_config(path).model.options["cell"] == CELL_OF_A_NAME[kind], path.stem
+            named += 1
+    assert named > 15
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_the_notes_own_form_has_the_notes_matrices_and_no_others(cell):
+    """[5] and [6], section 3, section 4: W and U of the gates, W^(S), h_0 where it is named."""
+    config = read_run_config(f"{cell}_notes_tatoeba_en")
+    assert config.model.options["cell"] == cell
+    small = {**config.model.options, "units": 3, "embedding_dim": 3}
+    words = zoo.text.WordTokenizer.train(["the cat is small"])
+    model = zoo.models.RecurrentLanguageModel(words, **small)
+    names = sorted(w.name for w in model.weights if "seed" not in w.path)
+    learnt = ["initial_h"] if cell == "rnn" else []
+    assert names == sorted(["embeddings", "kernel", "kernel", "recurrent_kernel", *learnt])
+    if cell == "rnn":
+        assert model.recurrent_layers[0].activation.__name__ == "sigmoid"
+
+
+@pytest.mark.parametrize("start", ["seq2seq_tatoeba", "multi30k"])
+def test_each_extension_has_a_config_that_adds_it_alone(start):
+    before = read_run_config(f"{start}_base").model.options
+    off = {"separate_weights", "feed_context", "bidirectional_encoder", "reverse_source"}
+    assert not any(before[switch] for switch in off)
+    assert before["num_layers"] == 1
+    for step, (switch, value) in EXTENSIONS.items():
+        now = read_run_config(f"{start}_{step}").model.options
+        assert now == {**before, switch: value}
+        before = now
+
+
+def test_who_says_all_extensions_has_them():
+    for path in PUBLISHED:
+        text = path.read_text(encoding="utf-8")
+        if "every extension" in text or "all five" in text:
+            options = read_run_config(path).model.options
+            assert all(options[switch] == value for switch, value in EXTENSIONS.values()), path
+
+
+def test_equations_2_3_and_4_have_rows_of_their_own():
+    orders = {n: read_run_config(f"mle{n}_ptb").model.options for n in (2, 3)}
+    assert all(o == {"order": n, "smoothing": "mle"} for n, o in orders.items())
+    whole = read_run_config("nplm_ptb").model.options
+    assert whole["direct"] is True
+    assert read_run_config("nplm_without_w3_ptb").model.options == {**whole, "direct": False}

@@ -18,9 +18,9 @@ import keras
 import numpy as np
 
 from training.diagnostics.gradients import memory_length, norms_from_last, trajectory
-from training.diagnostics.recording import recorded_calls
 from zoo.errors import ZooError
 from zoo.layers import Recurrent
+from zoo.layers.recording import recorded_calls
 
 logger = logging.getLogger("zoo.gradients")
 ROWS = 4

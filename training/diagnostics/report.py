@@ -17,11 +17,11 @@ from training.config import read_run_config
 from training.diagnostics import gradients as g
 from training.diagnostics import plots
 from training.diagnostics.flow import Flow, verdict
-from training.diagnostics.recording import Recorded, recorded_calls
 from training.tasks.progress_bar import tracked
 from training.tasks.registry import make_task
 from zoo.errors import ZooError
 from zoo.layers import Recurrent
+from zoo.layers.recording import Recorded, recorded_calls
 from zoo.models import BidirectionalLanguageModel, RecurrentLanguageModel, Seq2Seq
 from zoo.presets.store import list_presets
 from zoo.text import BOS, Tokenizer

@@ -18,8 +18,10 @@ class Network(Section):
     """One network of an experiment.
 
     Attributes:
-        cell: as in `zoo.layers.make_recurrent`, or "bidirectional <cell>".
-        options: further arguments of the layer.
+        cell: as in `zoo.layers.make_recurrent`, or "bidirectional <cell>"; of the texts also
+            "nplm", Bengio's network, and "counts", n-grams.
+        options: further arguments of the layer; `window` of nplm; `order`, `smoothing` and
+            `stories` (how many are counted) of counts.
         learning_rate, clip_norm, steps: how it is trained, where it differs from the others.
     """
 
@@ -33,7 +35,7 @@ class Network(Section):
 class ExperimentConfig(Section):
     """A whole experiment; every network sees the same examples in the same order."""
 
-    experiment: Literal["story", "adding", "error_surface"]
+    experiment: Literal["story", "countries", "adding", "error_surface"]
     description: str = ""
     seed: int = 1
     networks: dict[str, Network] = Field(default_factory=dict)
@@ -43,8 +45,8 @@ class ExperimentConfig(Section):
     learning_rate: Number = 2e-3
     clip_norm: Number = 1.0
     length: int = 150  # adding: numbers a sequence
-    names: int = 10  # story: how many names there are
-    # story: words between the name and the blank
+    names: int = 10  # story, countries: how many names there are
+    # story, countries: words between the name and the blank
     distances: Annotated[tuple[int, ...], Field(strict=False)] = (0, 5, 10, 20, 40)
     stop_when_solved: bool = True
     # error_surface: (w, b) at the start

@@ -1,4 +1,4 @@
-"""Run the story and the adding experiment: train each network, measure what it remembers."""
+"""Run the experiments on texts and sums: train each network, measure what it remembers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 
 from training.diagnostics.flow import clipped_share, refuse_if_exploded
 from training.diagnostics.gradients import by_distance, jacobian_norms, step_jacobians, trajectory
-from training.diagnostics.recording import recorded_calls
 from training.experiments.adding import ALWAYS_ONE, adding_batch
+from training.experiments.answers import Answers, by_distance_row, counted_row, log_softmax
 from training.experiments.config import ExperimentConfig, Network
-from training.experiments.networks import BIDIRECTIONAL, adding_network, story_network
-from training.experiments.stories import DISTANCE_ZERO, Stories, StoryTeller
+from training.experiments.networks import BIDIRECTIONAL, COUNTS, adding_network, story_network
+from training.experiments.stories import JANE_AND_JOHN, TWO_COUNTRIES, Stories, StoryTeller
 from training.tasks.progress_bar import tracked
+from zoo.layers.recording import recorded_calls
 
 TEST_STORIES = 500
 TEST_SUMS = 1000
@@ -49,12 +50,14 @@ def train_network(
 
 
 def run_story(config: ExperimentConfig) -> Iterator[dict[str, Any]]:
-    """One row a network: recall of the right name by distance."""
-    teller = StoryTeller(config.names)
+    """One row a network: recall of the right name, and its probability, by distance."""
+    tale = TWO_COUNTRIES if config.experiment == "countries" else JANE_AND_JOHN
+    teller = StoryTeller(config.names, tale)
     tests = _story_tests(config, teller)
     for name, network in config.networks.items():
         keras.utils.set_random_seed(config.seed)
-        yield {"network": name, **_story_row(config, name, network, teller, tests)}
+        row = counted_row if network.cell == COUNTS else _story_row
+        yield {"network": name, **row(config, name, network, teller, tests)}
 
 
 def _story_row(
@@ -63,7 +66,10 @@ def _story_row(
 ) -> dict[str, Any]:  # fmt: skip
     length = teller.length(max(config.distances))
     span = (min(config.distances), max(config.distances))
-    model = story_network(config, network, length, len(teller.words))
+    # A story's network chooses among the names; an article's, as a language model, among all words.
+    first = teller.index[teller.names[0]] if config.experiment == "countries" else 0
+    outputs = len(teller.words) if first else config.names
+    model = story_network(config, network, length, len(teller.words), outputs)
     both = network.cell.startswith(BIDIRECTIONAL)
 
     def inputs(stories: Stories) -> Any:
@@ -71,22 +77,19 @@ def _story_row(
 
     def batches(rng: np.random.Generator) -> tuple[Any, Any]:
         stories = teller.stories(config.batch_size, span, length, rng)
-        return inputs(stories), stories.answers
+        return inputs(stories), stories.answers + first
 
-    def recalls() -> dict[int, float]:
-        return {d: _recall(model, inputs(test), test.answers) for d, test in tests.items()}
+    def answers() -> dict[int, Answers]:
+        scores = {d: model.predict(inputs(t), batch_size=250, verbose=0) for d, t in tests.items()}
+        return {d: Answers.of(log_softmax(s), tests[d].answers + first) for d, s in scores.items()}
 
     def solved() -> bool:
-        return min(recalls().values()) >= SOLVED_RECALL
+        return min(answer.recall for answer in answers().values()) >= SOLVED_RECALL
 
     started = time.perf_counter()
     steps = train_network(model, batches, config, network, name, solved)
-    return {
-        "recall": {str(d): round(r, 4) for d, r in recalls().items()},
-        "chance": round(teller.chance, 4),
-        "norms": state_norms(model, inputs(tests[max(tests)])),
-        **_costs(model, steps, started),
-    }
+    norms = state_norms(model, inputs(tests[max(tests)]))
+    return {**by_distance_row(answers(), teller), "norms": norms, **_costs(model, steps, started)}
 
 
 def _story_tests(config: ExperimentConfig, teller: StoryTeller) -> dict[int, Stories]:
@@ -94,23 +97,23 @@ def _story_tests(config: ExperimentConfig, teller: StoryTeller) -> dict[int, Sto
     length = teller.length(max(config.distances))
     rng = np.random.default_rng([config.seed, 1])
     return {
-        between + DISTANCE_ZERO: teller.stories(TEST_STORIES, between, length, rng)
+        between + teller.distance_zero: teller.stories(TEST_STORIES, between, length, rng)
         for between in config.distances
     }
 
 
 def state_norms(model: Any, inputs: Any) -> list[float]:
-    """Mean ‖∂s_T/∂s_k‖ of the trained forward layer by the distance from the last word T."""
+    """Mean ‖∂s_T/∂s_k‖ of the trained forward layer by the distance from the last word T.
+
+    None of a network that has no state.
+    """
     rows = keras.tree.map_structure(lambda part: part[:PROBE_STORIES], inputs)
-    (call, *_), _ = recorded_calls(model, lambda: model(rows))
-    jacobians = step_jacobians(trajectory(call.layer, call.inputs))
+    calls, _ = recorded_calls(model, lambda: model(rows))
+    if not calls:
+        return []
+    jacobians = step_jacobians(trajectory(calls[0].layer, calls[0].inputs))
     ends = [len(jacobians) - 1]
     return [float(f"{n:.6g}") for n in by_distance(jacobian_norms(jacobians, ends), ends)]
-
-
-def _recall(model: Any, inputs: Any, answers: np.ndarray) -> float:
-    scores = model.predict(inputs, batch_size=250, verbose=0)
-    return float((scores.argmax(axis=1) == answers).mean())
 
 
 def run_adding(config: ExperimentConfig) -> Iterator[dict[str, Any]]:

@@ -11,15 +11,15 @@ from training.diagnostics.plots import new_figure, write_png
 from training.experiments.error_surface import Descent, error
 
 
-def recall_over_distance(
-    curves: Mapping[str, Mapping[str, float]], chance: float, path: Path
+def over_distance(
+    curves: Mapping[str, Mapping[str, float]], chance: float, what: str, path: Path
 ) -> Path:
-    """Recall of the right name over its distance, a line a network."""
+    """Recall or probability of the right name over its distance, a line a network."""
     figure, axes = new_figure()
     for name, by_distance in curves.items():
         axes.plot([int(d) for d in by_distance], list(by_distance.values()), "o-", label=name)
     axes.axhline(chance, color="grey", linewidth=0.8, linestyle=":", label="chance")
-    axes.set(xlabel="words between the name and the blank", ylabel="recall of the right name")
+    axes.set(xlabel="words between the name and the blank", ylabel=f"{what} of the right name")
     axes.set_ylim(0, 1.03)
     axes.legend(fontsize=8)
     return write_png(figure, path)

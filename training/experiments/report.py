@@ -17,22 +17,30 @@ Rows = Iterator[dict[str, Any]]
 
 def run_experiment(config: ExperimentConfig, folder: Path) -> Rows:
     """The rows of an experiment and its picture."""
-    if config.experiment == "story":
+    if config.experiment in ("story", "countries"):
         rows = []
         for row in run_story(config):
             rows.append(row)
             yield row
-        recalls = {row["network"]: row["recall"] for row in rows}
-        norms = {row["network"]: row["norms"] for row in rows}
-        pictures = [
-            plots.recall_over_distance(recalls, rows[0]["chance"], folder / "story_recall.png"),
-            norms_over_distance(norms, {}, folder / "story_norms.png"),
-        ]
-        yield {"pictures": [str(path) for path in pictures]}
+        yield {"pictures": [str(path) for path in story_pictures(config, rows, folder)]}
     elif config.experiment == "adding":
         yield from run_adding(config)
     else:
         yield from surface_rows(config, folder)
+
+
+def story_pictures(
+    config: ExperimentConfig, rows: list[dict[str, Any]], folder: Path
+) -> list[Path]:
+    """Recall and state norms of the stories; probability of the articles' word."""
+    what = "recall" if config.experiment == "story" else "probability"
+    curves = {row["network"]: row[what] for row in rows}
+    named = folder / f"{config.experiment}_{what}.png"
+    pictures = [plots.over_distance(curves, rows[0]["chance"], what, named)]
+    if config.experiment == "story":
+        norms = {row["network"]: row["norms"] for row in rows}
+        pictures.append(norms_over_distance(norms, {}, folder / "story_norms.png"))
+    return pictures
 
 
 def surface_rows(config: ExperimentConfig, folder: Path) -> Rows:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeAlias
 from zoo._version import __version__
 from zoo.cli import verbs
 from zoo.cli.show import (
+    show_gates,
     show_gradients,
     show_plain,
     show_preset,
@@ -89,10 +90,18 @@ def _reading_verbs(subparsers: Subparsers) -> None:
     translate.add_argument("--beam", type=int, default=5, help="beam width")
     translate.add_argument("--n-best", type=int, default=1, help="translations a text")
     translate.add_argument("--rescore", metavar="PRESET", help="re-rank with a language model")
+    _add_inspect(_verb(subparsers, "inspect", verbs.inspect_verb, show_gates, "gates over a text"))
     generate = _verb(
         subparsers, "generate", verbs.generate_verb, lambda row: row["text"], "continue a text"
     )
     _add_generate(generate)
+
+
+def _add_inspect(parser: Parser) -> None:
+    parser.add_argument("model", metavar="PRESET_OR_DIR")
+    parser.add_argument("text", metavar="TEXT", help="quoted text")
+    parser.add_argument("--unit", type=int, metavar="N", help="this unit alone, not the mean")
+    parser.add_argument("--out", "--plot", metavar="PNG", help="draw the gates as heat maps")
 
 
 def _add_generate(parser: Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -32,6 +33,37 @@ def show_preset(row: dict[str, Any]) -> str:
         f"{row['name']}: {row['description']} "
         f"[{row['parameters']:,} parameters; {row['data']}; {row['licence']}; {figures}]"
     )
+
+
+SIGNED = {"h": "h", "c": "c", "h_tilde": "h\u0303", "c_tilde": "c\u0303"}
+
+
+def show_gates(row: dict[str, Any]) -> str:
+    """A table a layer: the mean over its units, of what has a sign the root mean square."""
+    parts = [row["text"], *(_layer_table(row["words"], layer) for layer in row["layers"])]
+    return "\n".join([*parts, *([f"picture: {row['picture']}"] if "picture" in row else [])])
+
+
+def _layer_table(words: list[str], layer: dict[str, Any]) -> str:
+    gates = layer["gates"]
+    units = max(len(values[0]) for values in gates.values())
+    how = f"{units} units: mean of gates, root mean square of memories and states"
+    width = max(map(len, ["word", *words]))
+    # A letter and its tilde are two characters, of which one takes up room.
+    title = "".join(" " * (9 - len(stage.partition("_")[0])) + SIGNED.get(stage, stage)
+                    for stage in gates)  # fmt: skip
+    lines = [f"{layer['name']} ({'one unit' if units == 1 else how})", f"  {'word':{width}}{title}"]
+    for i, word in enumerate(words):
+        values = "".join(f"{_overall(stage, gates[stage][i]):9.3f}" for stage in gates)
+        lines.append(f"  {word:{width}}{values}")
+    return "\n".join(lines)
+
+
+def _overall(stage: str, values: list[float]) -> float:
+    """One figure of all units; a single unit's own value."""
+    if stage in SIGNED and len(values) > 1:
+        return math.sqrt(sum(v * v for v in values) / len(values))
+    return sum(values) / len(values)
 
 
 def show_plain(row: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "gradients": ("training.cli", "gradients"),
     "publish": ("training.cli", "publish"),
     "corpus": ("training.datasets.load", "load"),
+    "gate maps": ("training.diagnostics.gate_maps", "gate_maps"),
     "export": ("export.cli", "export"),
     "serve": ("serving.__main__", "main"),
 }
@@ -37,13 +38,14 @@ def call_by_name(name: str, *arguments: Any) -> Any:
     return getattr(importlib.import_module(module), function)(*arguments)
 
 
-def load_model(name: str, method: str) -> Any:
+def load_model(name: str, method: str, without: str | None = None) -> Any:
     """A preset's model, refused with a line if it is of a kind that lacks the verb's method."""
     import zoo
 
     model = zoo.load(name)
     if not hasattr(model, method):
-        raise ZooError(f"preset {name!r} is a {type(model).__name__}, which cannot {method}")
+        reason = without or f"which cannot {method}"
+        raise ZooError(f"preset {name!r} is a {type(model).__name__}, {reason}")
     return model
 
 
@@ -124,6 +126,30 @@ def generate_verb(options: argparse.Namespace) -> Rows:
             seed=options.seed,
         )
     }
+
+
+def inspect_verb(options: argparse.Namespace) -> Rows:
+    """The gates over one text; `--out` draws them all, whatever `--unit` picks for the table."""
+    model = load_model(options.model, "gates", "which has no gates: name a recurrent model")
+    (gates,) = model.gates([_decoded(options.text)])
+    picture = {}
+    if options.out is not None:
+        picture = {"picture": str(call_by_name("gate maps", gates, Path(options.out)))}
+    layers = [
+        {"name": name, "gates": {stage: v.tolist() for stage, v in of_unit(stages, options.unit)}}
+        for name, stages in gates.layers.items()
+    ]
+    yield {"text": gates.text, "words": gates.words, "layers": layers, **picture}
+
+
+def of_unit(stages: dict[str, Any], unit: int | None) -> list[tuple[str, Any]]:
+    """All units of each stage, or one: of a projection's h there are fewer than of c."""
+    if unit is None:
+        return list(stages.items())
+    most = max(values.shape[1] for values in stages.values())
+    if not 0 <= unit < most:
+        raise ZooError(f"--unit {unit}: give a number from 0 to {most - 1}")
+    return [(s, v[:, unit : unit + 1]) for s, v in stages.items() if unit < v.shape[1]]
 
 
 def make_sampler(options: argparse.Namespace) -> Any:

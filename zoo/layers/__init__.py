@@ -30,6 +30,7 @@ from zoo.layers.softmax.adaptive import AdaptiveSoftmax
 from zoo.layers.softmax.blocked import blocked_softmax_cross_entropy, blocked_softmax_loss
 from zoo.layers.softmax.sampled import sampled_softmax_cross_entropy
 from zoo.layers.softmax.vocabulary_output import VocabularyOutput
+from zoo.layers.stages import cell_stages
 
 __all__ = [
     "CELLS",
@@ -46,6 +47,7 @@ __all__ = [
     "VocabularyOutput",
     "blocked_softmax_cross_entropy",
     "blocked_softmax_loss",
+    "cell_stages",
     "make_recurrent",
     "sampled_softmax_cross_entropy",
 ]

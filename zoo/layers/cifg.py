@@ -90,6 +90,7 @@ class CIFG(ForgetBias):
 
     gates = 3
     state_names = ("h", "c")
+    stage_names = ("f", "c_tilde", "o")
     forget_gate = 0
 
     def __init__(

@@ -68,7 +68,7 @@ def step_gradient(
 
 def advance_reset_before(
     tanh: Function, sigma: Function, input_term: Tensor, previous: State, weights: Weights
-) -> State:
+) -> tuple[State, State]:
     """Keras's `reset_after=False`: h̃_t = tanh(U (r_t ∘ h_{t−1}) + W x_t)."""
     (h_previous,) = previous
     masks = weights.dropout_masks or (1, 1, 1)
@@ -78,7 +78,7 @@ def advance_reset_before(
     z = sigma(x_z + ops.matmul(h_z, u_z))
     r = sigma(x_r + ops.matmul(h_r, u_r))
     memory = tanh(x_h + ops.matmul(r * h_h, u_h))
-    return (z * h_previous + (1 - z) * memory,)
+    return (z * h_previous + (1 - z) * memory,), (z, r, memory)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -100,6 +100,7 @@ class GRU(Gated):
     """
 
     gates = 3
+    stage_names = ("z", "r", "h_tilde")
 
     def __init__(
         self,

@@ -85,6 +85,7 @@ class LSTM(ForgetBias):
 
     gates = 4
     state_names = ("h", "c")
+    stage_names = ("i", "f", "c_tilde", "o")
     forget_gate = 1
 
     def __init__(

@@ -27,6 +27,8 @@ class RecurrentWeights(keras.layers.Layer):
 
     gates: ClassVar[int] = 1
     state_names: ClassVar[tuple[str, ...]] = ("h",)
+    # What `step` saves first, as `zoo.layers.cell_stages` names it: gates and new memory.
+    stage_names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,

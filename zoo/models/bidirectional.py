@@ -32,10 +32,11 @@ from zoo import layers
 from zoo.backend import as_ids
 from zoo.models.base import model_family
 from zoo.models.both_directions import BothDirections
-from zoo.models.cloze import Cloze
+from zoo.models.cloze import BLANK, Cloze
 from zoo.models.compiled import compiled_method
-from zoo.models.keras_model import KerasModel, positive
-from zoo.text import BOS, Tokenizer
+from zoo.models.gates import Inspected
+from zoo.models.keras_model import positive
+from zoo.text import BOS, EOS, Tokenizer
 from zoo.types import Tensor
 
 
@@ -55,7 +56,7 @@ class BidirectionalSettings:
 
 @model_family
 @keras.saving.register_keras_serializable(package="zoo")
-class BidirectionalLanguageModel(Cloze, BothDirections, KerasModel):
+class BidirectionalLanguageModel(Cloze, BothDirections, Inspected):
     """Fills a blank from the words on both sides.
 
     Args:
@@ -175,3 +176,12 @@ class BidirectionalLanguageModel(Cloze, BothDirections, KerasModel):
     ) -> np.ndarray:
         values = self.compiled_fill_log_probs(as_ids(ids), as_ids(lengths), as_ids(positions))
         return ops.convert_to_numpy(values)
+
+    def read_text(self, text: str) -> list[str]:
+        """With or without a blank."""
+        ids, blank = [BOS, *self.tokenizer.encode(text), EOS], None
+        if BLANK.search(text):
+            ids, blank = self.split_at_blank(text)
+        hidden = np.arange(len(ids))[None, :] == (-1 if blank is None else blank)
+        self.features(as_ids(np.array([ids], np.int32)), ops.convert_to_tensor(hidden))
+        return ["___" if i == blank else self.tokenizer.vocabulary[w] for i, w in enumerate(ids)]

@@ -37,9 +37,10 @@ from zoo.errors import ZooError
 from zoo.models.base import model_family
 from zoo.models.both_directions import BothDirections
 from zoo.models.compiled import compiled_method
-from zoo.models.keras_model import KerasModel, positive, word_vectors
+from zoo.models.gates import Inspected
+from zoo.models.keras_model import positive, word_vectors
 from zoo.models.labelling import Tagger, TextClassifier, checked_labels
-from zoo.text import BOS, Tokenizer
+from zoo.text import BOS, EOS, Tokenizer
 from zoo.types import Tensor
 
 POOLINGS = ("ends", "mean", "max")
@@ -70,7 +71,7 @@ class ClassifierSettings(TaggerSettings):
     pooling: str
 
 
-class _LabelNetwork(BothDirections, KerasModel):
+class _LabelNetwork(BothDirections, Inspected):
     """Word vectors, both directions, a softmax over labels."""
 
     settings: TaggerSettings
@@ -121,6 +122,11 @@ class _LabelNetwork(BothDirections, KerasModel):
         if self.settings.mixing == "layers":
             return self.mixed(x, mask, training)
         return ops.concatenate(self.apart(x, mask, training), axis=-1)
+
+    def read_text(self, text: str) -> list[str]:
+        ids = [BOS, *self.tokenizer.encode(text), EOS]
+        self.features(as_ids(np.array([ids], np.int32)))
+        return [self.tokenizer.vocabulary[i] for i in ids]
 
     def label_log_probs_graph(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Log-probabilities [..., labels] of padded rows of `lengths` [batch] ids."""

@@ -20,13 +20,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo import layers
+from zoo.backend import as_ids
 from zoo.errors import ZooError
 from zoo.models.base import model_family
+from zoo.models.gates import Inspected
 from zoo.models.keras_model import positive, word_vectors
 from zoo.models.neural import NeuralLanguageModel
-from zoo.text import Tokenizer
+from zoo.text import BOS, Tokenizer
 from zoo.types import ModelState, Tensor
 
 
@@ -39,6 +42,7 @@ class RecurrentSettings:
     num_layers: int
     embedding_dim: int
     tied: bool
+    output_bias: bool
     dropout: float
     input_dropout: float
     hidden_dropout: float
@@ -51,7 +55,7 @@ class RecurrentSettings:
 
 @model_family
 @keras.saving.register_keras_serializable(package="zoo")
-class RecurrentLanguageModel(NeuralLanguageModel):
+class RecurrentLanguageModel(Inspected, NeuralLanguageModel):
     """Embedding, a stack of recurrent layers, softmax.
 
     Args:
@@ -62,6 +66,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         embedding_dim: width of the word vectors x_t ∈ R^d.
         tied: whether W^(S) is the embedding's transpose; the last layer then has
             `embedding_dim` units (or, a cell with a projection, projects to it).
+        output_bias: whether a bias is added to W^(S) h_t; [6] has none.
         dropout: on the last layer's output, one mask for all time steps.
         input_dropout: on word vectors, likewise.
         hidden_dropout: between recurrent layers, likewise.
@@ -94,6 +99,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         num_layers: int = 2,
         embedding_dim: int = 256,
         tied: bool = False,
+        output_bias: bool = True,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         hidden_dropout: float = 0.0,
@@ -111,6 +117,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             num_layers=positive("num_layers", num_layers),
             embedding_dim=positive("embedding_dim", embedding_dim),
             tied=tied,
+            output_bias=output_bias,
             dropout=dropout,
             input_dropout=input_dropout,
             hidden_dropout=hidden_dropout,
@@ -134,6 +141,7 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         self.output_projection = layers.VocabularyOutput(
             tokenizer.vocabulary_size,
             tied_to=self.embedding if tied else None,
+            use_bias=output_bias,
             name="output",
         )
         self.build_weights()
@@ -170,6 +178,11 @@ class RecurrentLanguageModel(NeuralLanguageModel):
             x = x + h if i and self.settings.residual else h
             new.update(zip(names, final, strict=True))
         return self.output_dropout(x, training=training), new
+
+    def read_text(self, text: str) -> list[str]:
+        ids = [BOS, *self.tokenizer.encode(text)]
+        self.features(as_ids(np.array([ids], np.int32)))
+        return [self.tokenizer.vocabulary[i] for i in ids]
 
     def hidden_step_graph(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         x = self.embedding(token_ids)  # [batch, embedding_dim]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from training.diagnostics.flow import GradientFlow, clipped_share, measure, verdict
-from training.diagnostics.recording import recorded_calls
 from training.run.optimizers import SGD, AdamW, OnePassAdam
 from zoo import layers
 from zoo.errors import ZooError
+from zoo.layers.recording import recorded_calls
 
 X = np.random.default_rng(0).normal(size=(8, 24, 3)).astype("float32")
 

@@ -13,7 +13,7 @@ from training.experiments.adding import adding_batch
 from training.experiments.config import ExperimentConfig, Network, read_experiment
 from training.experiments.error_surface import descend, error, error_gradient
 from training.experiments.memory import run_adding, run_story
-from training.experiments.stories import DISTANCE_ZERO, StoryTeller
+from training.experiments.stories import JANE_AND_JOHN, TWO_COUNTRIES, StoryTeller, Tale
 from zoo.cli.main import main
 from zoo.errors import ZooError
 
@@ -21,14 +21,22 @@ IDENTITY = {"activation": "relu", "recurrent_initializer": "identity"}
 
 
 @pytest.mark.parametrize("between", [0, 1, 7, 30])
-def test_a_story_has_the_distance_that_it_says(between: int) -> None:
-    teller = StoryTeller(5)
+@pytest.mark.parametrize("tale", [JANE_AND_JOHN, TWO_COUNTRIES], ids=["names", "countries"])
+def test_a_story_has_the_distance_that_it_says(tale: Tale, between: int) -> None:
+    teller = StoryTeller(5, tale)
     text, name = teller.text(between, np.random.default_rng(between))
     words = text.split()
     place = len(words) - 1 - words[::-1].index(name)
-    assert len(words) - 1 - place == between + DISTANCE_ZERO
+    assert len(words) - 1 - place == between + teller.distance_zero
     assert words.count(name) == 1
-    assert words[0] == words[-4] != name  # the greeter is the other one
+    ((first, count),) = {n: words.count(n) for n in set(words) & set(teller.names) - {name}}.items()
+    assert (first, count) != (name, 1)  # the other one is named twice, before and after
+    assert words.index(first) < place < len(words) - 1 - words[::-1].index(first)
+
+
+def test_the_shortest_distances_are_those_of_the_published_figures() -> None:
+    assert StoryTeller().distance_zero == 8
+    assert StoryTeller(tale=TWO_COUNTRIES).distance_zero == 11
 
 
 def test_stories_are_padded_in_front_and_known_words_only() -> None:
@@ -90,6 +98,22 @@ def test_story_is_learnt_by_a_cell_that_remembers() -> None:
     assert set(rows["both"]["recall"]) == {"8", "12"}
 
 
+def test_a_window_knows_a_country_that_stands_in_it_and_no_other() -> None:
+    config = ExperimentConfig(
+        experiment="countries", units=16, steps=250, names=3, distances=(0, 12), learning_rate=0.01,
+        networks={
+            "counts": Network(cell="counts", options={"order": 3, "stories": 500}),
+            "long": Network(cell="nplm", options={"window": 14}),
+        },
+    )  # fmt: skip
+    rows = {row["network"]: row for row in run_story(config)}
+    counted = rows["counts"]["probability"]  # the best that can be said is one of the other two
+    assert list(counted.values()) == pytest.approx([0.5, 0.5], abs=0.12)
+    assert rows["long"]["probability"]["11"] > 0.8
+    assert rows["long"]["probability"]["23"] < 0.65
+    assert rows["long"]["chance"] == 0.5
+
+
 def test_adding_is_learnt_over_a_short_way() -> None:
     config = ExperimentConfig(
         experiment="adding", units=32, steps=1500, length=10, learning_rate=0.005,
@@ -99,7 +123,7 @@ def test_adding_is_learnt_over_a_short_way() -> None:
     assert row["mean_squared_error"] < 0.01 < row["always_one"]
 
 
-@pytest.mark.parametrize("name", ["story", "adding", "error_surface"])
+@pytest.mark.parametrize("name", ["story", "countries", "adding", "error_surface"])
 def test_the_experiments_that_come_along_are_read(name: str) -> None:
     config = read_experiment(f"training/configs/{name}.yaml")
     assert config is not None
@@ -112,7 +136,10 @@ def test_other_files_are_no_experiments(tmp_path: Path) -> None:
     assert read_experiment(tmp_path / "missing.yaml") is None
     bad = tmp_path / "bad.yaml"
     for text, reason in [
-        ("experiment: baking", "experiment='baking': use story, adding or error_surface"),
+        (
+            "experiment: baking",
+            "experiment='baking': use story, countries, adding or error_surface",
+        ),
         ("experiment: story\noven: 3", "unknown key 'oven'"),
         ("experiment: story\nnetworks: {a: {sell: rnn}}", "networks.a: unknown key 'sell'"),
         ("experiment: [", "not a readable YAML"),

@@ -59,18 +59,19 @@ class Cell(NamedTuple):
 
     Attributes:
         step: `(p_t, a_t, s_{t-1}) -> (s_t, saved)`, all `[batch, .]`; `saved` is what the
-            gradient needs besides the states.
+            gradient needs besides the states. It begins with the cell's stages (gates and new
+            memory), in the order of the layer's `stage_names`.
         step_gradient: `(saved, s_{t-1}, s_t, ∂J/∂s_t) -> (∂J/∂p_t, ∂J/∂a_t, ∂J/∂s_{t-1})`; the
             last one leaves out the path through a_t, and a None in it is a zero. `∂J/∂a_t` is
             None where p_t and a_t enter only as their sum. None instead of a function: the
             backend differentiates the loop.
-        advance: `(p_t, s_{t-1}, weights) -> s_t`, for a cell whose products are not U h_{t-1}:
-            it stands in for the product and `step`.
+        advance: `(p_t, s_{t-1}, weights) -> (s_t, saved)`, for a cell whose products are not
+            U h_{t-1}: it stands in for the product and `step`.
     """
 
     step: Step
     step_gradient: StepGradient | None
-    advance: Callable[[Tensor, State, Weights], State] | None = None
+    advance: Callable[[Tensor, State, Weights], tuple[State, State]] | None = None
 
 
 def differentiated_by_hand(cell: Cell, weights: Weights) -> bool:
@@ -114,8 +115,8 @@ def make_advance(
         replaced = cell.advance
 
         def advance_replaced(input_term: Tensor, state: State) -> tuple[State, State, Tensor]:
-            state = replaced(input_term, state, weights)
-            return state, (), state[0]
+            state, saved = replaced(input_term, state, weights)
+            return state, saved, state[0]
 
         return advance_replaced
 

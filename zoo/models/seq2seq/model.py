@@ -46,7 +46,7 @@ from zoo import layers
 from zoo.backend import as_ids
 from zoo.models.base import model_family
 from zoo.models.compiled import compiled_method
-from zoo.models.keras_model import KerasModel
+from zoo.models.gates import Inspected
 from zoo.models.seq2seq.decoder import Decoder
 from zoo.models.seq2seq.encoder import Encoder
 from zoo.models.seq2seq.settings import Seq2SeqSettings
@@ -59,7 +59,7 @@ from zoo.types import ModelState, Tensor
 
 @model_family
 @keras.saving.register_keras_serializable(package="zoo")
-class Seq2Seq(Translator, KerasModel):
+class Seq2Seq(Translator, Inspected):
     """Encoder-decoder translation model.
 
     Args:
@@ -170,6 +170,12 @@ class Seq2Seq(Translator, KerasModel):
         outputs, context, states = self.encoder(source_ids, mask, training=training)
         state = dict(zip(self.state_names, states, strict=True))
         return {**state, **self.decoder.source_state(outputs, context, mask)}
+
+    def read_text(self, text: str) -> list[str]:
+        """The source, in the order in which the encoder reads it."""
+        ids = self.source_row(text)
+        self.encode(as_ids(np.array([ids], np.int32)))
+        return [self.source_tokenizer.vocabulary[i] for i in ids]
 
     @property
     def state_names(self) -> list[str]:

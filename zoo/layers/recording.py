@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from zoo.layers import Recurrent
+from zoo.layers.recurrent import Recurrent
 from zoo.types import Tensor
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """One call of a recurrent layer; `outputs` is h_t of every step, or the last h."""
+    """One call of a recurrent layer.
+
+    Attributes:
+        outputs: h_t of every step, or the last h.
+        state: the initial state that the call was given, if any.
+    """
 
     layer: Recurrent
     inputs: Tensor
     outputs: Tensor
+    state: Sequence[Tensor] | None = None
 
 
 @contextmanager
@@ -28,8 +34,9 @@ def _recording(layer: Recurrent, calls: list[Recorded]) -> Iterator[None]:
 
     def call(sequences: Tensor, *args: Any, **kwargs: Any) -> Any:
         result = type(layer).call(layer, sequences, *args, **kwargs)
+        initial_state = args[0] if args else kwargs.get("initial_state")
         outputs = result[0] if isinstance(result, (tuple, list)) else result
-        calls.append(Recorded(layer, sequences, outputs))
+        calls.append(Recorded(layer, sequences, outputs, initial_state))
         return result
 
     layer.call = call  # type: ignore[method-assign]
