@@ -10,7 +10,7 @@ from typing import Any
 import zoo
 from training.config import read_run_config
 from zoo.errors import ZooError
-from zoo.models.base import PresetModel
+from zoo.models.language_model import LanguageModel
 
 Rows = Iterator[dict[str, Any]]
 
@@ -54,7 +54,7 @@ def evaluate(options: argparse.Namespace) -> Rows:
     yield from evaluate_model(model, corpus, options.split)
 
 
-def with_cache(model: Any, settings: str) -> PresetModel:
+def with_cache(model: LanguageModel, settings: str) -> LanguageModel:
     """The model with the cache of `--cache WINDOW,THETA,LAMBDA`."""
     from zoo.models import CachedLanguageModel
 

@@ -1,8 +1,9 @@
-"""`zoo train` for models that are not fitted by gradient: n-grams, and mixtures of trained models.
+"""`zoo train` for models that are not fitted by gradient: n-grams, mixtures, caches.
 
 An n-gram model is counted in one pass over the training text. A mixture takes models that are
 there already, `model.models`, presets or directories, and finds their weights on the validation
-text. Either is one row and one preset.
+text; a cached model one of them, `model.model`, and finds the cache's window, θ and λ there. Each
+is one row and one preset.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ import zoo
 from training import datasets
 from training.config import RunConfig
 from training.datasets import Corpus
+from training.tasks.batches import encode_stream
+from training.tasks.cache import best_cache
+from training.tasks.language_model import stream_nats
 from training.tasks.task import make_tokenizer, training_examples
 from zoo.errors import ZooError
 from zoo.metrics import perplexity
-from zoo.models import InterpolatedLanguageModel, NGramLanguageModel
+from zoo.models import CachedLanguageModel, InterpolatedLanguageModel, NGramLanguageModel
 from zoo.models.language_model import LanguageModel
+from zoo.models.on_tensors import TensorLanguageModel
 from zoo.models.registry import model_class
 from zoo.presets.store import shipped_presets
 
@@ -38,7 +43,8 @@ def train_by_counting(
     started = time.perf_counter()
     model, text = fitted.dispatch(model_class(config.model.class_name))(config, corpus)
     seconds = time.perf_counter() - started
-    valid = perplexity(*nats_and_tokens(model, corpus.valid))
+    on_valid = nats_and_tokens(model, list(corpus.valid), corpus.is_stream)
+    valid = perplexity(*on_valid)
     model.save_to_preset(
         out,
         info={
@@ -49,7 +55,8 @@ def train_by_counting(
             "train_command": f"zoo train {config.name}",
         },
     )
-    nats, tokens = nats_and_tokens(model, text)
+    same = text == corpus.valid
+    nats, tokens = on_valid if same else nats_and_tokens(model, text, corpus.is_stream)
     yield {
         "epoch": 1,
         "loss": nats / tokens,
@@ -77,24 +84,54 @@ def mixed(config: RunConfig, corpus: Corpus) -> Fitted:
             f"model of {config.name}: give `models`, a list of presets or directories, and "
             f"nothing else; got {config.model.options!r:.120}"
         )
-    parts = [zoo.load(str(name)) for name in names]
-    for name, part in zip(names, parts, strict=True):
-        if not isinstance(part, LanguageModel):
-            raise ZooError(f"model.models: {name} is a {type(part).__name__}, no language model")
-    # Presets that come along are named in the mixture's preset, others copied into it.
-    references = [str(name) if str(name) in shipped_presets() else None for name in names]
+    parts = [loaded(name, "models") for name in names]
+    references = [reference(name) for name in names]
     return InterpolatedLanguageModel.tune(parts, sentences, references=references), sentences
+
+
+def cached(config: RunConfig, corpus: Corpus) -> Fitted:
+    """The model of the config with the cache under which the validation text is likeliest."""
+    options, sentences = config.model.options, list(corpus.valid)
+    name = options.pop("model", None)
+    if not isinstance(name, str) or set(options) - {"windows", "thetas"}:
+        raise ZooError(
+            f"model of {config.name}: give `model`, a preset or directory, and `windows` and "
+            f"`thetas` to choose from; got {config.model.options!r:.120}"
+        )
+    model = CachedLanguageModel(loaded(name, "model")).model  # or what has no vectors is refused
+    encoded = [model.tokenizer.encode(text) for text in sentences]
+    fit = best_cache(model, encoded, corpus.is_stream, **options)
+    settings = (fit.window, fit.theta, fit.weight)
+    return CachedLanguageModel(model, *settings, reference=reference(name)), sentences
+
+
+def loaded(name: str, key: str) -> LanguageModel:
+    """The language model of a name in a config."""
+    model = zoo.load(str(name))
+    if not isinstance(model, LanguageModel):
+        raise ZooError(f"model.{key}: {name} is a {type(model).__name__}, no language model")
+    return model
+
+
+def reference(name: str) -> str | None:
+    """A preset that comes along is named in the new preset, another is copied into it."""
+    return str(name) if str(name) in shipped_presets() else None
 
 
 fitted = singledispatch(counted)  # by the model's class, with a config and its corpus
 fitted.register(NGramLanguageModel, counted)
 fitted.register(InterpolatedLanguageModel, mixed)
+fitted.register(CachedLanguageModel, cached)
 
 
-def nats_and_tokens(model: LanguageModel, sentences: list[str]) -> tuple[float, int]:
+def nats_and_tokens(
+    model: LanguageModel, sentences: list[str], is_stream: bool = False
+) -> tuple[float, int]:
     """Negative log-probability of a text and the number of its tokens, `<eos>` counted."""
     encoded = [model.tokenizer.encode(text) for text in sentences]
     tokens = sum(len(ids) + 1 for ids in encoded)
     if not tokens:
         raise ZooError("the validation text is empty; give at least one sentence")
+    if is_stream and isinstance(model, TensorLanguageModel):
+        return stream_nats(model, encode_stream(encoded), streams=1), tokens
     return -float(model.score_ids(encoded).sum()), tokens

@@ -24,6 +24,7 @@ from zoo.errors import ZooError
 from zoo.models import parts
 from zoo.models.base import model_family
 from zoo.models.keras_model import positive
+from zoo.models.language_model import LanguageModel
 from zoo.models.neural import NeuralLanguageModel
 from zoo.models.on_tensors import TensorLanguageModel
 from zoo.text import BOS, EOS, PAD
@@ -51,7 +52,7 @@ class CachedLanguageModel(TensorLanguageModel):
     is to come, `cache_last` [batch, width]; and whether there is one, `cache_begun` [batch].
 
     Args:
-        model: any neural language model.
+        model: a neural language model.
         window: how many pairs are kept.
         theta: θ, how much likeness counts; 0 counts all pairs alike.
         weight: λ, the cache's share, from 0 to below 1.
@@ -73,7 +74,7 @@ class CachedLanguageModel(TensorLanguageModel):
 
     def __init__(
         self,
-        model: NeuralLanguageModel,
+        model: LanguageModel,
         window: int = 2000,
         theta: float = 1.0,
         weight: float = 0.2,
