@@ -45,11 +45,15 @@ def publish(options: argparse.Namespace) -> Rows:
 def evaluate(options: argparse.Namespace) -> Rows:
     """One row a metric."""
     from training.datasets import load
+    from training.tasks.challenge import CHALLENGES, evaluate_challenge
     from training.tasks.evaluate import evaluate as evaluate_model
 
     model = zoo.load(options.model)
     if options.cache is not None:
         model = with_cache(model, options.cache)
+    if options.data in CHALLENGES:
+        yield from evaluate_challenge(model, options.data)
+        return
     corpus = load(options.data, options.data_dir, model.reads)
     yield from evaluate_model(model, corpus, options.split)
 
