@@ -135,6 +135,9 @@ class Flags:
     )
     grpc_connection_age_in_ms: int = flag(0, "connections are renewed after this; 0: never (ours)")
     grpc_max_connections: int = flag(4096, "connections at once (ours)")
+    playground: bool = flag(
+        True, "a page at /; without the flag only on 127.0.0.1 and without API keys (ours)"
+    )
     strict_json: bool = flag(
         False, "REST answers without NaN and Infinity: null and the type's largest number (ours)"
     )
@@ -171,7 +174,7 @@ class UsageError(Exception):
 
 
 def parse(argv: Sequence[str]) -> Flags:
-    """Read `--name=value`, `--name value`, and `--name` alone for a boolean.
+    """Read `--name=value`, `--name value`, and `--name` or `--noname` alone for a boolean.
 
     Raises:
         UsageError: an unknown flag, a missing or unreadable value, or a stray argument.
@@ -186,12 +189,20 @@ def parse(argv: Sequence[str]) -> Flags:
         argument = rest.pop(0)
         name, has_value, text = argument.partition("=")
         name = name.removeprefix("--").removeprefix("-")
+        if not has_value and _turned_off(name):
+            name, has_value, text = name.removeprefix("no"), "=", "false"
         if not argument.startswith("-") or name not in FLAGS:
             raise UsageError(f"unknown argument: {argument}")
         if not has_value:
             text = _next_value(FLAGS[name].default, rest, argument)
         values[name] = _value(name, FLAGS[name].default, text)
     return Flags(**values, given=frozenset(values))
+
+
+def _turned_off(name: str) -> bool:
+    """Whether a name is `no` before a boolean's."""
+    found = FLAGS.get(name.removeprefix("no")) if name not in FLAGS else None
+    return name.startswith("no") and found is not None and isinstance(found.default, bool)
 
 
 def _next_value(default: Value, rest: list[str], argument: str) -> str:

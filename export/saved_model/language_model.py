@@ -1,10 +1,11 @@
 """The signatures of a left-to-right language model: raw text in, words and probabilities out.
 
-    next_word     text -> words, probabilities              the ten likeliest next words
-    distribution  text -> probabilities                     the whole softmax
-    score         text -> log_prob, tokens, oov, perplexity as sentences, <eos> counted
-    step          token_id, state_* -> log_probs, state_*   one token at a time
-    prefill       text -> log_probs, state_*                the state after a text, to step on from
+    next_word        text -> words, probabilities              the ten likeliest next words
+    distribution     text -> probabilities                     the whole softmax
+    score            text -> log_prob, tokens, oov, perplexity as sentences, <eos> counted
+    token_log_probs  text -> tokens, log_probs                 the same by token; "" and 0 behind
+    step             token_id, state_* -> log_probs, state_*   one token at a time
+    prefill          text -> log_probs, state_*                the state after a text, to go on
 
 Tokenization is in the graph. Everything is a stock TensorFlow op.
 """
@@ -63,6 +64,7 @@ class LanguageModelGraph(tf.Module):
             self,
             encode=on_text(self.text.encode),
             log_probs_after=on_text(self._log_probs_after),
+            scored_tokens=on_text(self._scored_tokens),
         )
 
     def contexts(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -84,22 +86,31 @@ class LanguageModelGraph(tf.Module):
     def distribution(self, text: tf.Tensor) -> Tensors:
         return {"probabilities": tf.exp(self.log_probs_after(text)[0])}
 
-    def score(self, text: tf.Tensor) -> Tensors:
+    def _scored_tokens(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Each text's ids with `<eos>`, padded, their log-probabilities, and which are counted."""
         encoded = self.encode(text)
         inputs = with_ends(encoded, before=BOS)
         targets = with_ends(encoded, after=EOS).to_tensor()
         log_probs = self.graph.token_log_probs_graph(inputs.to_tensor(), targets)
-        tokens = tf.cast(inputs.row_lengths(), tf.int32)
-        counted = tf.sequence_mask(tokens, tf.shape(targets)[1])
-        total = tf.reduce_sum(tf.where(counted, log_probs, 0.0), axis=1)
-        unknown = tf.reduce_sum(tf.cast(encoded == UNK, tf.int32), axis=1)
+        counted = tf.sequence_mask(inputs.row_lengths(), tf.shape(targets)[1])
+        return targets, tf.where(counted, log_probs, 0.0), counted
+
+    def score(self, text: tf.Tensor) -> Tensors:
+        targets, log_probs, counted = self.scored_tokens(text)
+        total = tf.reduce_sum(log_probs, axis=1)
+        tokens = tf.reduce_sum(tf.cast(counted, tf.int32), axis=1)
         return {
             "log_prob": total,
             "tokens": tokens,
-            "oov": unknown,
+            "oov": tf.reduce_sum(tf.cast(targets == UNK, tf.int32), axis=1),
             # zoo.metrics.perplexity in graph ops
             "perplexity": tf.exp(-total / tf.cast(tokens, tf.float32)),
         }
+
+    def token_log_probs(self, text: tf.Tensor) -> Tensors:
+        targets, log_probs, counted = self.scored_tokens(text)
+        tokens = tf.where(counted, tf.gather(self.text.vocabulary, targets), "")
+        return {"tokens": tokens, "log_probs": log_probs}
 
     def step(self, token_id: tf.Tensor, **state: tf.Tensor) -> Tensors:
         size = self.text.vocabulary.shape[0]
@@ -120,7 +131,7 @@ class LanguageModelGraph(tf.Module):
         """Concrete functions by signature name."""
         next_word = on_text(self.next_word).get_concrete_function()
         traced = {"serving_default": next_word, "next_word": next_word}
-        for name in ("distribution", "score", "prefill"):
+        for name in ("distribution", "score", "token_log_probs", "prefill"):
             traced[name] = on_text(getattr(self, name)).get_concrete_function()
         traced["step"] = tf.function(self.step, autograph=False).get_concrete_function(
             tf.TensorSpec([None], tf.int32, name="token_id"), **self.state_specs()

@@ -1,9 +1,12 @@
-"""The signature of a translation model: raw text in, translations and scores out.
+"""The signatures of a translation model: raw text in, translations and scores out.
 
     translate   text -> translations, scores       the five best, best first
+    attention   text -> source, target, attention  where each token of the best was read from
 
 Tokenization, beam search and the handling of unknown words are in the graph, with stock ops. Where
 fewer than five translations are different, the places left over are "" with the lowest float32.
+`attention` is there for models that attend: tokens as the encoder reads them and as the decoder
+wrote them, "" behind the last, and a weight for each pair, 0 behind.
 """
 
 from __future__ import annotations
@@ -39,14 +42,22 @@ class TranslationGraph(tf.Module):
         self.source = graph_tokenizer(model.source_tokenizer)
         self.target = graph_tokenizer(model.target_tokenizer)
         self.resources = variables_of(model)
+        ids = tf.TensorSpec([None, None], tf.int32)
+        search = tf.function(self._search, input_signature=[ids], autograph=False)
+        keep_untracked(self, search=search)  # traced once for both signatures
 
-    def translate(self, text: tf.Tensor) -> Tensors:
-        """The five best translations of each text [batch], and their scores."""
+    def _search(self, source_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Ids [batch, 5, time] and scores [batch, 5] of the best translations, best first."""
         settings = self.python_model.settings
-        source_ids = self.source_ids(text)
         ids, scores = self.python_model.search_graph(
             source_ids, self.beam, BEST, settings.length_alpha, settings.max_target_length
         )
+        return ids, scores
+
+    def translate(self, text: tf.Tensor) -> Tensors:
+        """The five best translations of each text [batch], and their scores."""
+        source_ids = self.source_ids(text)
+        ids, scores = self.search(source_ids)
         readable = self.target.decode(ids)  # [batch, 5]
         unknown = tf.reduce_any(source_ids == UNK) | tf.reduce_any(ids == UNK)
         readable = tf.cond(
@@ -56,6 +67,21 @@ class TranslationGraph(tf.Module):
         )
         translations, scores = each_once(readable, scores)
         return {"translations": translations, "scores": scores}
+
+    def attention(self, text: tf.Tensor) -> Tensors:
+        """The best translation of each text, and where its tokens were read from."""
+        source_ids = self.source_ids(text)
+        best = self.search(source_ids)[0][:, 0]  # [batch, time]
+        read, written = source_ids != PAD, best != PAD
+        weights = self.python_model.alignment_graph(source_ids, after_bos(best))
+        both = written[:, :, tf.newaxis] & read[:, tf.newaxis]
+        typed = self.source_tokens(text)  # "" for <eos>
+        known = tf.where(read, tf.gather(self.source.vocabulary, source_ids), "")
+        return {
+            "source": tf.where(typed == "", known, typed),
+            "target": tf.where(written, tf.gather(self.target.vocabulary, best), ""),
+            "attention": tf.where(both, weights, 0.0),
+        }
 
     # --- sources ----------------------------------------------------------------------------
 
@@ -118,8 +144,7 @@ class TranslationGraph(tf.Module):
         words = (source_ids != PAD) & (source_ids != EOS)
         allowed = tf.where(tf.reduce_any(unknown, axis=1, keepdims=True), unknown, words)
         shape = tf.shape(ids)
-        inputs = tf.reshape(ids, [-1, shape[2]])
-        inputs = tf.concat([tf.fill([tf.shape(inputs)[0], 1], BOS), inputs[:, :-1]], axis=1)
+        inputs = after_bos(tf.reshape(ids, [-1, shape[2]]))
         repeated = tf.repeat(source_ids, shape[1], axis=0)
         attention = self.python_model.alignment_graph(repeated, inputs)
         attention = tf.reshape(attention, [shape[0], shape[1], shape[2], -1])
@@ -144,7 +169,10 @@ class TranslationGraph(tf.Module):
     def signatures(self) -> Signatures:
         """Concrete functions by signature name."""
         translate = on_text(self.translate).get_concrete_function()
-        return {"serving_default": translate, "translate": translate}
+        traced = {"serving_default": translate, "translate": translate}
+        if self.python_model.settings.attention is not None:
+            traced["attention"] = on_text(self.attention).get_concrete_function()
+        return traced
 
     def difference(self, loaded: tf.Module) -> float:
         """Largest difference of a score, loaded file against model."""
@@ -157,6 +185,11 @@ class TranslationGraph(tf.Module):
             for theirs, (_, score) in zip(row, best, strict=False)
         ]
         return float(max(differences))
+
+
+def after_bos(ids: tf.Tensor) -> tf.Tensor:
+    """What the decoder reads before it writes each of ids [rows, time]."""
+    return tf.concat([tf.fill([tf.shape(ids)[0], 1], BOS), ids[:, :-1]], axis=1)
 
 
 def inserted(readable: tf.Tensor, copies: tf.Tensor, marked: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from serving.errors import invalid_argument, not_found
@@ -49,6 +51,25 @@ def _signature_map(servable: Servable) -> get_model_metadata_pb2.SignatureDefMap
     for key, signature in servable.signatures.items():
         table.signature_def[key].CopyFrom(signature.definition)
     return table
+
+
+def listing(manager: Manager) -> list[dict[str, Any]]:
+    """Every model with an available version: its versions, labels, and the newest's signatures."""
+    found = []
+    for newest in sorted(manager.loaded(), key=lambda version: version.name):
+        signatures = newest.servable.signatures if newest.servable is not None else {}
+        usable = sorted(key for key, signature in signatures.items() if signature.inputs)
+        versions = _versions(manager, newest.name)
+        found.append({"name": newest.name, "versions": versions, "signatures": usable})
+    return found
+
+
+def _versions(manager: Manager, name: str) -> list[dict[str, Any]]:
+    labels = manager.labels(name).items()
+    return [
+        {"version": str(number), "labels": sorted(label for label, n in labels if n == number)}
+        for number in manager.available(name)
+    ]
 
 
 def status(

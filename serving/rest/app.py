@@ -1,7 +1,7 @@
 """The REST interface: an ASGI application that hands requests to threads and stays responsive.
 
-Beyond TensorFlow Serving's interface it answers /v1/health/ready, /v1/health/live, /docs and
-/openapi.json.
+Beyond TensorFlow Serving's interface it answers /v1/models, /v1/health/ready, /v1/health/live,
+/openapi.json, and the pages at / and /docs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from serving.options import Flags
 from serving.rest import openapi
 from serving.rest.gzip_body import inflated
 from serving.rest.leaving import DisconnectedError, GivenUpOnLeaving
+from serving.rest.pages import has_playground, pages, pages_without_key
 from serving.rest.routes import (
     MODEL_API,
     NOT_FOUND_PAGE,
@@ -66,7 +67,8 @@ class RestApp:
     ) -> None:
         self._engine = engine
         self._timeout = flags.rest_api_timeout_in_ms / 1000
-        self._routes = Routes(engine, self._timeout, flags.strict_json)
+        self._routes = Routes(engine, self._timeout, flags.strict_json, flags.port)
+        self._pages = pages(has_playground(flags))
         cors = CORS if keys is None else CORS_WITH_KEYS
         self._cors = cors if flags.rest_api_enable_cors_support else ()
         self._metrics_path = metrics_path
@@ -93,7 +95,8 @@ class RestApp:
             answer = error_answer(error)
         headers = [
             (b"content-type", answer.content_type.encode()),
-            (b"content-length", str(len(answer.body)).encode()),
+            *(() if answer.status == 304 else (_length(answer),)),
+            *answer.headers,
             *self._cors,
             *(CHALLENGE if answer.status == 401 else ()),
         ]
@@ -105,6 +108,9 @@ class RestApp:
         if self._keys is not None and not self._admits(self._keys, scope, path):
             return UNAUTHENTICATED
         query = "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
+        page = self._pages.get(path) if not query else None
+        if page is not None and method in ("GET", "HEAD"):
+            return page.answer(dict(scope["headers"]).get(b"if-none-match", b""))
         own = self._own_page(method, path, query)
         if own is not None:
             return own
@@ -127,7 +133,7 @@ class RestApp:
         return keys.admits(scope["headers"])
 
     def _own_page(self, method: str, path: str, query: str) -> Answer | None:
-        """Pages that do not need a thread."""
+        """What is told of the server without a thread."""
         if path == self._metrics_path and method == "GET":
             return self._metrics(path, query)
         if query or method != "GET":
@@ -136,8 +142,6 @@ class RestApp:
             return Answer(200, b'{"status": "live"}\n')
         if path == READY:
             return self._readiness()
-        if path == "/docs":
-            return Answer(200, openapi.PAGE, "text/html; charset=utf-8")
         if path == "/openapi.json":
             return Answer(200, openapi.document(self._engine))
         return None
@@ -207,7 +211,8 @@ class RestApp:
 def open_paths(flags: Flags, metrics_path: str | None) -> set[str]:
     """The paths that are answered without an API key."""
     health = {LIVE, READY} if flags.health_without_key else set()
-    return health | ({metrics_path} if metrics_path and flags.metrics_without_key else set())
+    metrics = {metrics_path} if metrics_path and flags.metrics_without_key else set()
+    return health | metrics | pages_without_key(flags)
 
 
 def worker_threads(flags: Flags) -> int:
@@ -215,6 +220,10 @@ def worker_threads(flags: Flags) -> int:
     if "rest_api_num_threads" in flags.given or not flags.enable_batching:
         return max(1, flags.rest_api_num_threads)
     return max(BATCHING_THREADS, flags.rest_api_num_threads)
+
+
+def _length(answer: Answer) -> tuple[bytes, bytes]:
+    return b"content-length", str(len(answer.body)).encode()
 
 
 def _path(scope: Scope) -> str:

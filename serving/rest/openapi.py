@@ -1,10 +1,9 @@
-"""A page that describes the loaded signatures, and the OpenAPI document behind it."""
+"""The OpenAPI document of the loaded signatures, and whether the server is ready."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tensorflow.core.framework import types_pb2
@@ -18,8 +17,6 @@ INTEGERS = {
     types_pb2.DT_INT8, types_pb2.DT_UINT8, types_pb2.DT_INT16, types_pb2.DT_UINT16,
     types_pb2.DT_INT32, types_pb2.DT_UINT32, types_pb2.DT_INT64, types_pb2.DT_UINT64,
 }  # fmt: skip
-
-PAGE = Path(__file__).with_name("openapi.html").read_bytes()
 
 
 def readiness(serving: bool, missing: list[str], reasons: Mapping[str, str]) -> Answer:
@@ -35,7 +32,7 @@ def readiness(serving: bool, missing: list[str], reasons: Mapping[str, str]) -> 
 
 def document(engine: Engine) -> bytes:
     """The OpenAPI 3 document of the models that are loaded now."""
-    paths: dict[str, Any] = {}
+    paths: dict[str, Any] = {"/v1/models": {"get": _operation("The models that are loaded")}}
     for version in sorted(engine.core.manager.loaded(), key=lambda v: v.name):
         paths |= _model_paths(version)
     content = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -21,9 +22,10 @@ from tensorflow_serving.apis import (
 from serving.batching.scheduler import BatchScheduler
 from serving.engine import Call, Engine
 from serving.errors import HTTP_STATUS, ServingError, from_exception, invalid_argument
-from serving.lifecycle.describe import SIGNATURE_FIELD
+from serving.lifecycle.describe import SIGNATURE_FIELD, listing
 from serving.rest import json_body, json_examples, json_output
 from serving.rest.predict import PendingRestPredict, predict
+from zoo.presets.store import shipped_presets
 
 MODEL_API = re.compile(r"/v1/.*", re.IGNORECASE | re.DOTALL)
 INFER_PATH = re.compile(
@@ -35,6 +37,7 @@ FACTS_PATH = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 LARGEST_INT64 = (1 << 63) - 1
+LISTING_PATH = re.compile("/v1/models", re.IGNORECASE)
 JSON = "application/json"
 PREDICT = "predict"
 
@@ -46,6 +49,7 @@ class Answer:
     status: int
     body: bytes
     content_type: str = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def error_answer(error: BaseException) -> Answer:
@@ -62,10 +66,17 @@ def malformed(method: str, path: str) -> ServingError:
 class Routes:
     """Answers REST requests from an engine."""
 
-    def __init__(self, engine: Engine, timeout_seconds: float, strict_json: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        timeout_seconds: float,
+        strict_json: bool = False,
+        grpc_port: int = 0,
+    ) -> None:
         self._engine = engine
         self._timeout = timeout_seconds
         self._strict = strict_json
+        self._grpc_port = grpc_port
         self._infer: dict[str, Callable[[model_pb2.ModelSpec, bytes, Call], bytes]] = {
             PREDICT: self._predict,
             "classify": self._classify,
@@ -114,6 +125,8 @@ class Routes:
     def get(self, path: str, query: str) -> Answer:
         """Answer a GET."""
         try:
+            if LISTING_PATH.fullmatch(path) and not query:
+                return Answer(200, self._listing())
             match = FACTS_PATH.fullmatch(path) if not query else None
             if match is None:
                 raise malformed("GET", path + query)
@@ -139,6 +152,16 @@ class Routes:
         request = regression_pb2.RegressionRequest(model_spec=spec)
         json_examples.fill_request(json_body.parse(body), request)
         return json_output.regressions(self._engine.regress(request, call).result, self._strict)
+
+    def _listing(self) -> bytes:
+        """What is loaded; the original has no such answer."""
+        shipped = shipped_presets()
+        models = listing(self._engine.core.manager)
+        content = {
+            "models": [{**model, "preset": model["name"] in shipped} for model in models],
+            "grpc_port": self._grpc_port,
+        }
+        return (json.dumps(content, indent=1) + "\n").encode()
 
     def _status(self, spec: model_pb2.ModelSpec) -> bytes:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)

@@ -57,6 +57,19 @@ def test_signatures_equal_python(name, exported):
 
 
 @pytest.mark.parametrize("name", EXPORTED)
+def test_tokens_add_up_to_their_text(name, exported):
+    model, (_, loaded) = language_model(name), exported(name)
+    answer = loaded.signatures["token_log_probs"](text=tf.constant(TEXTS))
+    tokens, values = answer["tokens"].numpy(), answer["log_probs"].numpy()
+    for text, words, row, score in zip(TEXTS, tokens, values, model.score(TEXTS), strict=True):
+        expected = [model.tokenizer.vocabulary[i] for i in [*model.tokenizer.encode(text), EOS]]
+        count = len(expected)
+        assert [word.decode() for word in words] == expected + [""] * (len(words) - count)
+        assert row.sum() == pytest.approx(score.log_prob, abs=1e-4)
+        assert not row[count:].any()
+
+
+@pytest.mark.parametrize("name", EXPORTED)
 def test_stepping_is_scoring(name, exported):
     """From `prefill` of the empty text on, `step` adds up to `score`."""
     model, (_, loaded) = language_model(name), exported(name)

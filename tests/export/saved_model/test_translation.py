@@ -33,7 +33,8 @@ def exported(request, tmp_path_factory):
 def test_the_signature_equals_python(exported):
     model, report, loaded = exported
     assert report.max_abs_diff < 1e-4
-    assert report.signatures == ["serving_default", "translate"]
+    attends = model.settings.attention is not None
+    assert report.signatures == ["attention"] * attends + ["serving_default", "translate"]
     answer = loaded.signatures["serving_default"](text=tf.constant(TEXTS))
     assert answer["translations"].shape == answer["scores"].shape == (len(TEXTS), 5)
     ours = model.translate(TEXTS, beam=5, n_best=5)
@@ -45,6 +46,28 @@ def test_the_signature_equals_python(exported):
         assert sorted(texts[:count]) == sorted(text for text, _ in expected)
         assert (scores[count:] == NO_SCORE).all()
         assert texts[count:] == [""] * (5 - count)
+
+
+def test_the_attention_is_the_models(exported):
+    model, _, loaded = exported
+    if model.settings.attention is None:
+        assert "attention" not in loaded.signatures
+        return
+    answer = loaded.signatures["attention"](text=tf.constant(TEXTS[:3]))
+    for row, text in enumerate(TEXTS[:3]):
+        source = model.source_row(text)
+        (best,) = model.search([text], 5, 1, model.settings.length_alpha)[0]
+        target = [model.target_tokenizer.vocabulary[i] for i in best.ids]
+        (expected,) = model.alignment(source, [best.ids])
+        found = [token.decode() for token in answer["target"][row].numpy()]
+        assert found == target + [""] * (len(found) - len(target))
+        read = [token.decode() for token in answer["source"][row].numpy()]
+        assert [token != "" for token in read] == [i < len(source) for i in range(len(read))]
+        weights = answer["attention"][row].numpy()
+        np.testing.assert_allclose(weights[: len(target), : len(source)], expected, atol=1e-5)
+        assert not weights[len(target) :].any()
+        assert not weights[:, len(source) :].any()
+    assert "zaphod" in [token.decode().lower() for token in answer["source"][2].numpy()]
 
 
 def test_no_text_at_all(exported):

@@ -196,7 +196,7 @@ def test_several_inputs_need_names(target):
         ("POST", HALF, f"Malformed request: POST {HALF}"),
         ("POST", f"{HALF}/version/5:predict", f"Malformed request: POST {HALF}/version/5:predict"),
         ("POST", f"{HALF}:predict?a=1", f"Malformed request: POST {HALF}:predict?a=1"),
-        ("GET", "/v1/models", "Missing model name in request."),
+        ("GET", "/v1/models/versions/1", "Missing model name in request."),
         ("GET", f"{HALF}/versions/9223372036854775808",
          "Failed to convert version: 9223372036854775808 to numeric."),
     ],
