@@ -55,7 +55,7 @@ def evaluate(options: argparse.Namespace) -> Rows:
         yield from evaluate_challenge(model, options.data)
         return
     corpus = load(options.data, options.data_dir, model.reads)
-    yield from evaluate_model(model, corpus, options.split)
+    yield from evaluate_model(model, corpus, options.split, options.detailed)
 
 
 def with_cache(model: LanguageModel, settings: str) -> LanguageModel:

@@ -17,7 +17,16 @@ from zoo.io import write_atomically
 
 PAGE = Path(__file__).parents[2] / "docs" / "translation.md"
 MARKS = ("<!-- ablation: python -m training.ablation --write -->", "<!-- /ablation -->")
-COLUMNS = ("config", "what", "parameters", "BLEU", "change", "chrF", "perplexity", "training")
+COLUMNS = (
+    "config",
+    "what",
+    "parameters",
+    "BLEU (lower case)",
+    "change",
+    "chrF (lower case)",
+    "perplexity",
+    "training",
+)
 STEPS = {
     "base": "base form, [23]-[25]",
     "i": "+ I, the decoder has weights of its own",
@@ -38,14 +47,14 @@ def rows() -> Iterator[tuple[str, ...]]:
         if name not in records:
             continue
         metrics: dict[str, Any] = records[name]["metrics"]
-        bleu = metrics["test_bleu"]
+        bleu, chrf = metrics["test_bleu_uncased"], metrics["test_chrf_uncased"]
         yield (
             f"`{name}`",
             what,
             f"{records[name]['parameters']:,}",
             f"{bleu:.1f}",
             "" if before is None else f"{bleu - before:+.1f}",
-            f"{metrics['test_chrf']:.1f}",
+            f"{chrf:.1f}",
             f"{metrics['test_perplexity']:.1f}",
             minutes(name),
         )

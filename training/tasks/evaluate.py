@@ -16,9 +16,10 @@ import numpy as np
 from training.datasets import Pair
 from training.tasks.batches import encode_stream, sentence_batches
 from training.tasks.cloze import cloze_perplexity
+from training.tasks.groups import groups
 from training.tasks.language_model import stream_nats
 from training.tasks.progress_bar import tracked
-from training.tasks.translation import evaluate_translation
+from training.tasks.translation import Groups, evaluate_translation
 from zoo.errors import ZooError
 from zoo.metrics import NextWordRecall, perplexity
 from zoo.metrics.recall import target_ranks
@@ -33,13 +34,15 @@ BATCH = 64
 WORD_LIMIT = 10_000
 
 
-def evaluate(model: Any, corpus: Any, split: str = "test") -> Rows:
+def evaluate(model: Any, corpus: Any, split: str = "test", detailed: bool = False) -> Rows:
     """Rows with metric, value, tokens, oov and signature.
 
     Args:
         model: any model of the zoo.
         corpus: `training.datasets.load`'s answer.
         split: "train", "valid" or "test".
+        detailed: also rows of the clean examples (no near-duplicate in training) and by length,
+            named as `perplexity (clean)`; not of running text, which is read as one.
 
     Raises:
         ZooError: the corpus is of the wrong kind (sentences or pairs), or the split is empty.
@@ -51,35 +54,43 @@ def evaluate(model: Any, corpus: Any, split: str = "test") -> Rows:
     if paired != isinstance(model, Translator):
         kind = "sentence pairs" if paired else "sentences"
         raise ZooError(f"the data are {kind}, which a {type(model).__name__} cannot be tested on")
-    return rows_of(model, examples, corpus.is_stream)
+    chosen = groups(corpus, split) if detailed and not corpus.is_stream else {}
+    return rows_of(model, examples, corpus.is_stream, chosen)
 
 
 @singledispatch
-def rows_of(model: object, examples: Sequence[Any], is_stream: bool) -> Rows:
+def rows_of(model: object, examples: Sequence[Any], is_stream: bool, parts: Groups) -> Rows:
     """The rows of a kind of model on its examples."""
     raise ZooError(f"no evaluation is known for a {type(model).__name__}: register one here")
 
 
 @rows_of.register
-def translation_rows(model: Translator, pairs: Sequence[Pair], is_stream: bool) -> Rows:
+def translation_rows(
+    model: Translator, pairs: Sequence[Pair], is_stream: bool, parts: Groups
+) -> Rows:
     """BLEU, chrF and the perplexity of the references."""
-    return evaluate_translation(model, pairs)
+    return evaluate_translation(model, pairs, groups=parts)
 
 
 @rows_of.register
-def language_model_rows(model: LanguageModel, sentences: Sequence[str], is_stream: bool) -> Rows:
+def language_model_rows(
+    model: LanguageModel, sentences: Sequence[str], is_stream: bool, parts: Groups
+) -> Rows:
     """Perplexity [9] and next-word recall@1 and @3."""
     encoded = [model.tokenizer.encode(text) for text in sentences]
     tokens = sum(len(ids) + 1 for ids in encoded)
     unknown = sum(model.tokenizer.count_unknown(ids) for ids in encoded)
     carried = is_stream and isinstance(model, TensorLanguageModel)
-    if carried:
+    scores = None if carried else model.score_ids(encoded)
+    if scores is None:
         nats = stream_nats(model, encode_stream(encoded), streams=1)
     else:
-        nats = -float(model.score_ids(encoded).sum())
+        nats = -float(scores.sum())
     how = "one stream, state carried over" if carried else "sentence by sentence"
     common = {"tokens": tokens, "oov": unknown, "signature": f"{how}; <eos> and <unk> counted"}
     yield {"metric": "perplexity", "value": perplexity(nats, tokens), **common}
+    if scores is not None:
+        yield from _perplexities(sentences, encoded, scores, parts, common)
     for k, share in recall(model, encoded).items():
         signature = "sentence by sentence; next words without <eos>, unknown words are misses"
         yield {
@@ -89,6 +100,22 @@ def language_model_rows(model: LanguageModel, sentences: Sequence[str], is_strea
             "oov": unknown,
             "signature": signature,
         }
+
+
+def _perplexities(
+    sentences: Sequence[str],
+    encoded: Sequence[Sequence[int]],
+    scores: np.ndarray,
+    parts: Groups,
+    common: dict[str, Any],
+) -> Rows:
+    """The perplexity of each group of sentences that has any."""
+    for name, belongs in parts.items():
+        chosen = np.asarray([belongs(sentence) for sentence in sentences])
+        tokens = sum(len(ids) + 1 for ids, is_in in zip(encoded, chosen, strict=True) if is_in)
+        if tokens:
+            value = perplexity(-float(scores[chosen].sum()), tokens)
+            yield {"metric": f"perplexity ({name})", "value": value, **common, "tokens": tokens}
 
 
 def recorded(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -126,7 +153,7 @@ def ranks_of(model: LanguageModel, inputs: np.ndarray, targets: np.ndarray) -> n
 
 @rows_of.register
 def cloze_rows(
-    model: BidirectionalLanguageModel, sentences: Sequence[str], is_stream: bool
+    model: BidirectionalLanguageModel, sentences: Sequence[str], is_stream: bool, parts: Groups
 ) -> Rows:
     """Cloze perplexity of a bidirectional model."""
     encoded = [ids for ids in map(model.tokenizer.encode, sentences) if ids]

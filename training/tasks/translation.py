@@ -11,7 +11,7 @@ The second form needs no second pass over the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from zoo.metrics import bleu, perplexity
 from zoo.text import SubwordTokenizer, Tokenizer
 from zoo.types import Tensor
 
+Groups = Mapping[str, Callable[[Any], bool]]  # by name: which pairs belong to it
 EVALUATION_CHUNK = 256  # translated between two ticks of the progress bar
 
 
@@ -176,30 +177,53 @@ def reference_nats(model: Any, pairs: Sequence[Pair]) -> tuple[float, int, int]:
 
 
 def evaluate_translation(
-    model: Any, pairs: Sequence[Pair], beam: int = 5
+    model: Any, pairs: Sequence[Pair], beam: int = 5, groups: Groups | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Rows of `zoo evaluate`: BLEU, chrF and the references' perplexity, with what they count."""
+    """Rows of `zoo evaluate`: BLEU, chrF and the references' perplexity, with what they count.
+
+    `bleu` and `chrf` look at case. A model that writes lower case has `bleu_uncased` and
+    `chrf_uncased` as well, which compare with lower-case figures only.
+
+    Args:
+        model: the translator.
+        pairs: sources with their references.
+        beam: the width of the search.
+        groups: by name, which of the pairs have figures of their own.
+    """
     sources = unique_sources(pairs)
-    translations = translated(model, [pair.source for pair in sources], beam)
-    result = bleu(translations, references_of(sources), lowercase=is_lowercase(model))
+    answers = translated(model, [pair.source for pair in sources], beam)
     nats, tokens, unknown = reference_nats(model, pairs)
     counts = {"tokens": tokens, "oov": unknown}
     how = f"beam {beam}, length_alpha {model.settings.length_alpha}, lost words not marked"
-    yield {
-        "metric": "bleu",
-        "value": result.score,
-        **counts,
-        "signature": f"{result.signature}; {how}",
-    }
-    yield {
-        "metric": "chrf",
-        "value": result.chrf,
-        **counts,
-        "signature": f"{result.chrf_signature}; {how}",
-    }
+    for name, chosen in {"": sources, **by_group(sources, groups or {})}.items():
+        places = {pair.source for pair in chosen}
+        found = [a for a, pair in zip(answers, sources, strict=True) if pair.source in places]
+        sized_counts = counts if not name else {**counts, "tokens": len(found)}
+        for row in scored(found, references_of(chosen), is_lowercase(model)):
+            signature = f"{row['signature']}; {how}" + (f"; {len(found)} sentences" if name else "")
+            yield row | {"metric": row["metric"] + name, **sized_counts, "signature": signature}
     yield {
         "metric": "perplexity",
         "value": perplexity(nats, tokens),
         **counts,
         "signature": "of the targets given their sources; <eos> and <unk> counted",
     }
+
+
+def by_group(pairs: Sequence[Pair], groups: Groups) -> dict[str, list[Pair]]:
+    """The pairs of each group that has any, named as a suffix of a metric's name."""
+    chosen = {name: [pair for pair in pairs if belongs(pair)] for name, belongs in groups.items()}
+    return {f" ({name})": found for name, found in chosen.items() if found}
+
+
+def scored(
+    answers: Sequence[str], references: Sequence[Sequence[str]], lowercase: bool
+) -> Iterator[dict[str, Any]]:
+    """BLEU and chrF with case, and without it for a model that writes lower case."""
+    for suffix, without_case in {"": False, **({"_uncased": True} if lowercase else {})}.items():
+        result = bleu(answers, references, lowercase=without_case)
+        for metric, value, signature in (
+            ("bleu", result.score, result.signature),
+            ("chrf", result.chrf, result.chrf_signature),
+        ):
+            yield {"metric": metric + suffix, "value": value, "signature": signature}

@@ -134,9 +134,16 @@ def _working_verbs(subparsers: Subparsers) -> None:
         "perplexity, recall or BLEU on a data set",
     )
     evaluate.add_argument("model", metavar="PRESET_OR_DIR")
-    evaluate.add_argument("--data", required=True, help="a data set's name or a text file")
+    evaluate.add_argument(
+        "--data", required=True, help="a data set's name, a text file, or challenge_de_en"
+    )
     evaluate.add_argument("--split", default="test", choices=["train", "valid", "test"])
     evaluate.add_argument("--data-dir", help="folder with the corpora")
+    evaluate.add_argument(
+        "--detailed",
+        action="store_true",
+        help="also of the examples without a near-duplicate in training, and by length",
+    )
     evaluate.add_argument(
         "--cache",
         metavar="WINDOW,THETA,LAMBDA",

@@ -22,7 +22,7 @@ def kept(tmp_path, monkeypatch):
     (tmp_path / "run.training" / "log.csv").write_text(CURVE, encoding="utf-8")
     (tmp_path / "records").mkdir()
     for name, bleu in (("multi30k_base", 10.0), ("multi30k_i", 12.5)):
-        metrics = {"test_bleu": bleu, "test_chrf": 20.0, "test_perplexity": 30.0}
+        metrics = {"test_bleu_uncased": bleu, "test_chrf_uncased": 20.0, "test_perplexity": 30.0}
         content = {"parameters": 1000, "metrics": metrics}
         path = tmp_path / "records" / f"{name}.json"
         path.write_text(json.dumps(content), encoding="utf-8")
