@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,18 @@ SUFFIXES = {"saved_model": ".saved_model", "tflite": ".tflite"}
 def train(options: argparse.Namespace, export: Export) -> Rows:
     """One row an epoch, as it ends; then one an export."""
     from training.run.fit import train_epochs
+    from training.run.guards import Stopped
 
     changes = list(options.changes)
     if options.export is not None:
         changes.append(f"export=[{options.export}]")
     config = read_run_config(options.config, changes)
     out = Path(options.out or Path("runs") / config.name)
-    yield from train_epochs(config, data_dir=options.data_dir, out=out, resume=options.resume)
+    try:
+        yield from train_epochs(config, data_dir=options.data_dir, out=out, resume=options.resume)
+    except Stopped as stop:
+        print(f"zoo train: {stop.line}", file=sys.stderr)
+        raise
     for kind in config.export:
         yield from export(out, kind, out.with_name(out.name + SUFFIXES[kind]))
 

@@ -104,6 +104,9 @@ class TrainingConfig(Section):
     label_smoothing: Number = 0.0
     gradient_flow_every: int = 1000  # steps between looks at vanishing gradients; 0: never
     jit_compile: bool = False
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"  # of the products in a step
+    loss_every: int = Field(default=20, ge=1)  # steps between looks at the loss
+    checkpoint_minutes: Number = Field(default=10.0, gt=0)
     options: dict[str, Any] = Field(default_factory=dict)  # a task's own settings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, TypeAlias, TypeVar
 
@@ -18,17 +18,19 @@ Result = TypeVar("Result")
 Argument: TypeAlias = Tensor | Mapping[str, Tensor]
 
 
-def compiled(function: Callable[..., Result]) -> Callable[..., Result]:
+def compiled(
+    function: Callable[..., Result], variables: Callable[[], Sequence[keras.Variable]] = list
+) -> Callable[..., Result]:
     """`function` as one graph call: tf.function on TensorFlow, jit on JAX, unchanged elsewhere.
 
     Shapes may vary from call to call; the TensorFlow graph is traced with unknown dimensions after
     the second shape, so it is not traced again and again. Arguments are tensors or mappings of
-    tensors.
+    tensors. `variables` tells those that the function reads, whose values may change between calls.
     """
     if keras.backend.backend() == "tensorflow":
         return _GraphCall(function)
     if keras.backend.backend() == "jax":
-        return _jitted_without_side_effects(function)
+        return _jitted_without_side_effects(function, variables)
     return function
 
 
@@ -76,16 +78,41 @@ def as_ids(values: Tensor) -> Tensor:
     return ops.convert_to_tensor(values, dtype="int32")
 
 
-def _jitted_without_side_effects(function: Callable[..., Result]) -> Callable[..., Result]:
+def few_shapes(ids: Tensor) -> Tensor:
+    """Ids [rows, width] padded further with zeros where each shape is a program of its own.
+
+    That is on JAX: there the rows become a power of two, and the width a multiple of 8 up to 32 and
+    a power of two beyond.
+    """
+    if keras.backend.backend() != "jax" or not isinstance(ids, np.ndarray):
+        return ids
+    rows, width = ids.shape
+    more = (_power_of_two(rows), -(-width // 8) * 8 if width <= 32 else _power_of_two(width))
+    return np.pad(ids, [(0, more[0] - rows), (0, more[1] - width)])
+
+
+def _power_of_two(count: int) -> int:
+    """The next one, from 1 on."""
+    return 1 << max(count - 1, 0).bit_length()
+
+
+def _jitted_without_side_effects(
+    function: Callable[..., Result], variables: Callable[[], Sequence[keras.Variable]]
+) -> Callable[..., Result]:
     import jax
 
-    def pure(*arguments: Argument) -> Result:
-        # Reading variables inside a trace is allowed; a stateless scope forbids writing them.
-        with keras.StatelessScope():
+    def pure(values: list[Tensor], *arguments: Argument) -> Result:
+        # A value that is read inside a trace would stay what it was then; a stateless scope takes
+        # them as arguments, and forbids writing.
+        with keras.StatelessScope(state_mapping=list(zip(variables(), values, strict=True))):
             return function(*arguments)
 
     jitted: Callable[..., Result] = jax.jit(pure)
-    return jitted
+
+    def call(*arguments: Argument) -> Result:
+        return jitted([variable.value for variable in variables()], *arguments)
+
+    return call
 
 
 def gradient_is_recorded() -> bool:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import platformdirs
-
 from zoo.errors import ZooError
 
 CACHE_VARIABLE = "ZOO_CACHE"
@@ -102,6 +100,8 @@ def cache_folder() -> Path:
     """Where downloads and exports are kept: $ZOO_CACHE, else the user's, else a temporary one."""
     if os.environ.get(CACHE_VARIABLE):
         return Path(os.environ[CACHE_VARIABLE])
+    import platformdirs  # here, so that training alone does without it
+
     folder = Path(platformdirs.user_cache_dir("recurrent-zoo", appauthor=False))
     try:
         folder.mkdir(parents=True, exist_ok=True)

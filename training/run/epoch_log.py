@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from zoo.io import replaced_file
 
 
@@ -54,9 +56,9 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 
 def _tensorboard_writer(directory: Path) -> Any:
-    """TensorFlow writes the event files; on a machine with only JAX there are none."""
-    try:
-        import tensorflow as tf
-    except ImportError:
+    """TensorFlow writes the event files; where another backend trains, it is not imported."""
+    if keras.backend.backend() != "tensorflow":
         return None
+    import tensorflow as tf
+
     return tf.summary.create_file_writer(str(directory))

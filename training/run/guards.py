@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from zoo.errors import ZooError
 
@@ -63,6 +66,35 @@ def _locked(descriptor: int) -> bool:
     except OSError:  # a file system without locks
         return True
     return True
+
+
+class Stopped(SystemExit):
+    """The end of a run that was told to stop; its code is the shell's for SIGTERM."""
+
+    def __init__(self, steps: int, checkpoint: Path) -> None:
+        super().__init__(128 + signal.SIGTERM)
+        self.line = f"stopped after step {steps}: {checkpoint} is written; go on with --resume"
+
+
+@contextmanager
+def stop_requests() -> Iterator[list[int]]:
+    """Signals that ask the process to end (SIGTERM: preemption) are put into the list instead.
+
+    Only the main thread may set signal handlers; elsewhere the list stays empty.
+    """
+    asked: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGTERM, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from training.config import TrainingConfig
+if TYPE_CHECKING:
+    from training.config import TrainingConfig
 
 
 @dataclass
 class RunState:
-    """Where a run stands after some epochs."""
+    """Where a run stands."""
 
     learning_rate: float
     epoch: int = 0  # epochs done
     steps: int = 0
+    epoch_steps: int = 0  # of the epoch that is under way, as the next three
+    epoch_loss: float = 0.0  # nats
+    epoch_tokens: int = 0
+    epoch_seconds: float = 0.0
     best: float | None = None  # best validation figure so far, lower is better
     best_epoch: int = 0
     since_best: int = 0
@@ -27,13 +32,24 @@ class RunState:
     averaged_steps: int = 0  # 0: averaging has not started
     stopped: bool = False
 
+    @property
+    def mean_loss(self) -> float:
+        """Nats a token, so far in this epoch."""
+        return self.epoch_loss / max(self.epoch_tokens, 1)
+
+    def next_epoch(self) -> None:
+        """One more is done; what is counted of each starts anew."""
+        self.epoch += 1
+        self.epoch_steps, self.epoch_tokens = 0, 0
+        self.epoch_loss, self.epoch_seconds = 0.0, 0.0
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def after_epoch(state: RunState, figure: float, config: TrainingConfig) -> bool:
     """Take in an epoch's validation figure (lower is better); returns whether it is the best."""
-    state.epoch += 1
+    state.next_epoch()
     improved = state.best is None or figure < state.best
     if improved:
         state.best, state.best_epoch, state.since_best = figure, state.epoch, 0

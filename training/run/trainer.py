@@ -7,15 +7,17 @@ backend; the state that a stream carries from batch to batch lives in variables 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
 from keras import ops
 
-from training.config import OptimizerConfig, TrainingConfig
 from training.run.optimizers import SGD, AdamW, OnePassAdam
 from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from training.config import OptimizerConfig, TrainingConfig
 
 Tensors = Mapping[str, Any]
 
@@ -55,7 +57,7 @@ class Trainer(keras.Model):
         self.state_variables = {
             name: self.add_weight(
                 shape=value.shape,
-                dtype=value.dtype,
+                dtype="float32",  # a checkpoint holds no bfloat16
                 trainable=False,
                 name=name,
                 initializer="zeros",
@@ -78,6 +80,10 @@ class Trainer(keras.Model):
     ) -> Any:
         """The call's value is the loss already; Keras adds the layers' own penalties."""
         return ops.sum(ops.stack([y_pred, *self.losses])) if self.losses else y_pred
+
+    def training_loss(self, batch: Tensors) -> Any:
+        """What a step lowers."""
+        return self.compute_loss(y_pred=self(batch, training=True))
 
     def reset_carried(self) -> None:
         """Back to the start of the stream."""

@@ -6,10 +6,11 @@ than a training step on a CPU, so the step never waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from training.tasks.widths import Shape, few_shapes
 from zoo.text import BOS, EOS, PAD
 from zoo.text.padding import pad
 
@@ -31,13 +32,14 @@ def stream_batches(
     batch_size: int,
     time_steps: int,
     rng: np.random.Generator | None = None,
+    one_width: bool = False,
 ) -> Iterator[Batch]:
     """Contiguous pieces for truncated back-propagation through time with carried state.
 
     The stream is cut into `batch_size` parallel parts; batch number k continues each part where
     batch number k-1 ended. Every token is predicted exactly once: parts are padded at their end
     with weight 0, nothing is dropped. Where a sentence has ended the input is `<bos>`, as it is
-    when a sentence is scored alone.
+    when a sentence is scored alone. With `one_width` the last piece is padded too.
 
     With `rng` the pieces are bounded elsewhere each time, so that no word is always the first of
     its piece, whose gradient reaches no further back: the stream begins at another place, what
@@ -57,7 +59,13 @@ def stream_batches(
         "weights": weights.astype(np.float32).reshape(batch_size, columns),
     }
     for piece in _pieces(columns, time_steps, rng):
-        yield {name: np.ascontiguousarray(part[:, piece]) for name, part in parts.items()}
+        short = max(0, piece.stop - columns) if one_width else 0
+        yield {
+            name: np.pad(part[:, piece], [(0, 0), (0, short)])
+            if short
+            else np.ascontiguousarray(part[:, piece])
+            for name, part in parts.items()
+        }
 
 
 def _pieces(
@@ -77,14 +85,16 @@ def sentence_batches(
     batch_size: int,
     max_length: int,
     rng: np.random.Generator | None,
+    widths: Mapping[Shape, Shape] | None = None,
 ) -> Iterator[Batch]:
     """Sentences of like length together, `<bos>` before and `<eos>` after, right-padded.
 
     With `rng` the sentences are shuffled within their length and the batches among each other;
     without it the order is by length. The last batch of few sentences is filled with rows of
-    weight 0, so that every batch has the same number of rows.
+    weight 0, so that every batch has the same number of rows. `widths` (`batch_widths`) tells how
+    wide a batch becomes, by its longest row.
     """
-    lengths = np.array([min(len(sentence), max_length) + 1 for sentence in sentences])
+    lengths = row_lengths(sentences, max_length)
     order = np.arange(len(sentences)) if rng is None else rng.permutation(len(sentences))
     order = order[np.argsort(lengths[order], kind="stable")]
     starts = np.arange(0, len(order), batch_size)
@@ -92,13 +102,32 @@ def sentence_batches(
         rng.shuffle(starts)
     for start in starts:
         rows = order[start : start + batch_size]
-        yield _sentence_batch([sentences[i] for i in rows], batch_size, max_length)
+        longest = int(lengths[rows[-1]])
+        width = -(-longest // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
+        width = width if widths is None else widths[(longest,)][0]
+        yield _sentence_batch([sentences[i] for i in rows], batch_size, max_length, width)
 
 
-def _sentence_batch(rows: list[Sequence[int]], batch_size: int, max_length: int) -> Batch:
+def row_lengths(sentences: Sequence[Sequence[int]], max_length: int) -> np.ndarray:
+    """Targets of each sentence, `<eos>` among them."""
+    return np.array([min(len(sentence), max_length) + 1 for sentence in sentences])
+
+
+def batch_widths(
+    sentences: Sequence[Sequence[int]], batch_size: int, max_length: int
+) -> Mapping[Shape, Shape]:
+    """The few widths of the batches of `sentence_batches`, by the longest row of a batch."""
+    lengths = np.sort(row_lengths(sentences, max_length))
+    last = np.minimum(np.arange(0, len(lengths), batch_size) + batch_size, len(lengths)) - 1
+    return few_shapes(lengths[last][:, None])
+
+
+def _sentence_batch(
+    rows: list[Sequence[int]], batch_size: int, max_length: int, width: int
+) -> Batch:
     cut = [row[:max_length] for row in rows]
-    inputs, _ = pad([[BOS, *words] for words in cut], WIDTH_MULTIPLE, batch_size)
-    targets, counted = pad([[*words, EOS] for words in cut], WIDTH_MULTIPLE, batch_size)
+    inputs, _ = pad([[BOS, *words] for words in cut], width, batch_size)
+    targets, counted = pad([[*words, EOS] for words in cut], width, batch_size)
     # A cut sentence has not ended: its <eos> is not a fact of the corpus.
     counted[: len(rows)] -= [len(row) > max_length for row in rows]
     weights = (np.arange(targets.shape[1]) < counted[:, None]).astype(np.float32)

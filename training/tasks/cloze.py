@@ -7,19 +7,21 @@ than a language model's, and said to be so wherever it is printed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops
 
-from training.config import RunConfig
 from training.datasets import Corpus
-from training.tasks.batches import Batch, sentence_batches
+from training.tasks.batches import Batch, batch_widths, sentence_batches
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.errors import ZooError
 from zoo.metrics import perplexity
 from zoo.text import BOS
 from zoo.types import Tensor
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
 
 BLANK_SHARE = 0.2  # of the words, hidden at a time where directions mix
 EVALUATION_BATCH = 64
@@ -38,6 +40,8 @@ class ClozeTask(Task):
         self.valid = [ids for ids in map(tokenizer.encode, corpus.valid) if ids]
         if not self.train or not self.valid:
             raise ZooError(f"{config.data.name}: no sentence with a word to predict")
+        rows, longest = config.training.batch_size, config.data.max_length
+        self.widths = batch_widths(self.train, rows, longest)
 
     def steps_per_epoch(self) -> int:
         return -(-len(self.train) // self.config.training.batch_size)
@@ -45,9 +49,8 @@ class ClozeTask(Task):
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Sentences with the positions to predict: all, or a random share where they are hidden."""
         rng = self.shuffling(epoch)
-        rows = sentence_batches(
-            self.train, self.config.training.batch_size, self.config.data.max_length, rng
-        )
+        training, longest = self.config.training, self.config.data.max_length
+        rows = sentence_batches(self.train, training.batch_size, longest, rng, self.widths)
         hide = self.model.settings.mixing == "layers"
         return (with_blanks(cloze_batch(batch), rng if hide else None) for batch in rows)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops
 
-from training.config import RunConfig
 from training.datasets import Corpus
 from training.tasks.batches import (
     MEAN_PIECE,
     Batch,
+    batch_widths,
     encode_stream,
     sentence_batches,
     stream_batches,
@@ -21,6 +21,9 @@ from training.tasks.batches import (
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.metrics import perplexity
 from zoo.types import Tensor
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
 
 EVALUATION_STREAMS = 8  # parallel streams: a few words of context are lost at their starts
 EVALUATION_STEPS = 128
@@ -45,6 +48,8 @@ class LanguageModelTask(Task):
         self.train = [tokenizer.encode(text) for text in examples]
         self.valid = [tokenizer.encode(text) for text in corpus.valid]
         self.stream = encode_stream(self.train) if self.is_stream else None
+        rows, longest = config.training.batch_size, config.data.max_length
+        self.widths = None if self.is_stream else batch_widths(self.train, rows, longest)
 
     def carried(self) -> dict[str, np.ndarray] | None:
         if not self.is_stream:
@@ -56,9 +61,11 @@ class LanguageModelTask(Task):
         training, longest = self.config.training, self.config.data.max_length
         rng = self.shuffling(epoch)
         if self.stream is None:
-            return sentence_batches(self.train, training.batch_size, longest, rng)
+            return sentence_batches(self.train, training.batch_size, longest, rng, self.widths)
         varied = rng if training.random_time_steps else None
-        return stream_batches(self.stream, training.batch_size, training.time_steps, varied)
+        return stream_batches(
+            self.stream, training.batch_size, training.time_steps, varied, one_width=True
+        )
 
     def steps_per_epoch(self) -> int:
         training = self.config.training
@@ -67,7 +74,7 @@ class LanguageModelTask(Task):
         usual = training.time_steps * (MEAN_PIECE if training.random_time_steps else 1.0)
         return math.ceil(len(self.stream) / (training.batch_size * usual))
 
-    def rate_share(self, batch: Batch) -> float:
+    def rate_share(self, batch: Mapping[str, Tensor]) -> float:
         """Of a shorter piece, which has fewer steps to learn from, as much less (Merity et al.)."""
         if not self.config.training.random_time_steps:
             return 1.0
@@ -88,10 +95,8 @@ class LanguageModelTask(Task):
         """AWD-LSTM's penalties on the last layer: its size, and its change from step to step."""
         training = self.config.training
         hidden = ops.cast(hidden, "float32")
-        size = ops.mean(ops.square(hidden)) if training.activation_l2 else 0.0
-        change = (
-            ops.mean(ops.square(hidden[:, 1:] - hidden[:, :-1])) if training.slowness_l2 else 0.0
-        )
+        size = mean_square(hidden) if training.activation_l2 else 0.0
+        change = mean_square(hidden[:, 1:] - hidden[:, :-1]) if training.slowness_l2 else 0.0
         return training.activation_l2 * size + training.slowness_l2 * change
 
     def evaluate(self) -> dict[str, float]:
@@ -104,6 +109,12 @@ class LanguageModelTask(Task):
             else -float(self.model.score_ids(sentences).sum())
         )
         return {"perplexity": perplexity(nats, tokens), "tokens": tokens}
+
+
+def mean_square(values: Tensor) -> Tensor:
+    """0 where there are none: a batch may be one step wide."""
+    count = ops.cast(ops.size(values), "float32")
+    return ops.sum(ops.square(values)) / ops.maximum(count, 1.0)
 
 
 def stream_nats(model: Any, stream: np.ndarray, streams: int = EVALUATION_STREAMS) -> float:

@@ -12,12 +12,16 @@ Evaluation is exact always; these settings (`training.softmax*`) only make a ste
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import keras
 from keras import ops
 
-from training.config import TrainingConfig
 from zoo import layers
 from zoo.types import Tensor
+
+if TYPE_CHECKING:
+    from training.config import TrainingConfig
 
 
 class TrainingSoftmax(keras.layers.Layer):

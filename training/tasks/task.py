@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
 
-from training.config import RunConfig
 from training.datasets import Corpus
 from training.datasets.corpus import fingerprint
 from training.tasks.softmax import TrainingSoftmax
@@ -17,6 +17,9 @@ from zoo.errors import ZooError
 from zoo.models.registry import model_class
 from zoo.text import Tokenizer, WordTokenizer
 from zoo.types import Tensor
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
 
 Batch = dict[str, np.ndarray]
 Carried = dict[str, Tensor]  # the state that a stream carries from batch to batch
@@ -40,7 +43,9 @@ class Task(ABC):
         self.fingerprint = fingerprint(training_examples(config, corpus), corpus.valid)
         # The run's only seeding: nothing before draws numbers, everything after follows from it.
         keras.utils.set_random_seed(config.seed)
-        self.model = model_class(config.model.class_name)(*tokenizers, **config.model.options)
+        with computing_in(config.training.precision):
+            kind = model_class(config.model.class_name)
+            self.model = kind(*tokenizers, **config.model.options)
         self.softmax = TrainingSoftmax(config.training)
 
     def carried(self) -> dict[str, np.ndarray] | None:
@@ -65,13 +70,24 @@ class Task(ABC):
     def evaluate(self) -> dict[str, float]:
         """Figures of the validation text, `figure` among them."""
 
-    def rate_share(self, batch: Batch) -> float:
+    def rate_share(self, batch: Mapping[str, Tensor]) -> float:
         """The share of the schedule's learning rate with which a batch is learnt from."""
         return 1.0
 
     def shuffling(self, epoch: int) -> np.random.Generator:
         """The random numbers of an epoch's batches."""
         return np.random.default_rng([self.config.seed, epoch])
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers made in the block compute in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def training_examples(config: RunConfig, corpus: Corpus) -> list[Any]:

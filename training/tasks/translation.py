@@ -19,7 +19,7 @@ from keras import ops
 
 from training.config import RunConfig, Section, checked
 from training.datasets import Corpus, Pair
-from training.tasks.pair_batches import Batch, EncodedPairs, pair_batches
+from training.tasks.pair_batches import Batch, EncodedPairs, pair_batches, pair_widths
 from training.tasks.progress_bar import tracked
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.errors import ZooError
@@ -62,9 +62,11 @@ class TranslationTask(Task):
         target = trained_tokenizer(config, [pair.target for pair in train])
         super().__init__(config, corpus, source, target)
         self.pairs = encoded(self.model, train).within(config.data.max_length)
+        self.widths = pair_widths(self.pairs, config.training.batch_size)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        return pair_batches(self.pairs, self.config.training.batch_size, self.shuffling(epoch))
+        size, rng = self.config.training.batch_size, self.shuffling(epoch)
+        return pair_batches(self.pairs, size, rng, self.widths)
 
     def steps_per_epoch(self) -> int:
         return -(-len(self.pairs) // self.config.training.batch_size)

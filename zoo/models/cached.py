@@ -18,6 +18,7 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import keras
 from keras import ops
 
 from zoo.errors import ZooError
@@ -106,6 +107,9 @@ class CachedLanguageModel(TensorLanguageModel):
         """
         window = min(self.window, positive("longest", longest))
         return CachedLanguageModel(self.model, window, self.theta, self.weight, self.reference)
+
+    def variables_read(self) -> list[keras.Variable]:
+        return list(self.model.variables)
 
     # Methods on tensors
 

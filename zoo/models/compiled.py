@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import keras
+
 from zoo.backend import compiled
 
 MOST_GRAPHS = 64  # that hold settings, such as a sampler, for each model; those of methods all stay
@@ -36,5 +38,9 @@ class CompiledMethods:
             varied = [k for k in list(self._compiled) if not isinstance(k, str)]
             if len(varied) >= MOST_GRAPHS:
                 self._compiled.pop(varied[0], None)
-            graph = self._compiled[key] = compiled(function)
+            graph = self._compiled[key] = compiled(function, self.variables_read)
         return graph
+
+    def variables_read(self) -> list[keras.Variable]:
+        """Those that the graphs read; their values may change from call to call."""
+        return []

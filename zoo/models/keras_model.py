@@ -36,6 +36,9 @@ class KerasModel(CompiledMethods, PresetModel, keras.Model):
         self.tokenizer = tokenizer
         self._compiled = {}
 
+    def variables_read(self) -> list[keras.Variable]:
+        return list(self.variables)
+
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log P(target) [7] in nats, [...], of targets [...] given hidden vectors [..., width]."""
         output = self.output_projection

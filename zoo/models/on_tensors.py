@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from zoo.backend import as_ids
+from zoo.backend import as_ids, few_shapes
 from zoo.decoding import Beam, generate
 from zoo.decoding.generation import sample_loop, uniform_numbers
 from zoo.decoding.sampling import Greedy, Sample
@@ -69,8 +69,9 @@ class TensorLanguageModel(CompiledMethods, LanguageModel):
         return self.compiled_consume(as_ids(ids), as_ids(lengths))
 
     def token_log_probs(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        values = self.compiled_token_log_probs(as_ids(inputs), as_ids(targets))
-        return ops.convert_to_numpy(values)
+        rows, width = inputs.shape
+        ids = (as_ids(few_shapes(part)) for part in (inputs, targets))
+        return ops.convert_to_numpy(self.compiled_token_log_probs(*ids))[:rows, :width]
 
     def continued_log_probs(
         self, inputs: Tensor, targets: Tensor, state: ModelState | None = None

@@ -18,7 +18,7 @@ from training.config import (
     read_run_config,
 )  # fmt: skip
 from training.datasets import Corpus, Pair
-from training.run.fit import Run
+from training.run.fit import make_run
 from training.tasks.pair_batches import EncodedPairs, pair_batches
 from training.tasks.translation import (
     TranslationOptions,
@@ -69,9 +69,9 @@ def toy_corpus() -> Corpus:
 
 @pytest.fixture
 def toy_run(monkeypatch, tmp_path):
-    def make(**model) -> Run:
+    def make(**model):
         monkeypatch.setattr("training.datasets.load", lambda *_: toy_corpus())
-        return Run(toy_config(**model), None, tmp_path / "preset")
+        return make_run(toy_config(**model), None, tmp_path / "preset")
 
     return make
 
@@ -79,7 +79,11 @@ def toy_run(monkeypatch, tmp_path):
 def test_the_reversed_copy_task_is_learnt(toy_run):
     """Trained as `zoo train` does, but judged once at the end."""
     run = toy_run(separate_weights=True, feed_context=True, attention="bahdanau")
-    losses = [run._steps()[0] for _ in range(EPOCHS)]
+    losses = []
+    for _ in range(EPOCHS):
+        run.pass_over_data()
+        losses.append(run.state.mean_loss)
+        run.state.next_epoch()
     assert losses[-1] < 0.1 < losses[0]
     texts = ["a b c d", "g f", "e", "c c a b"]
     answers = [best[0][0] for best in run.task.model.translate(texts)]
