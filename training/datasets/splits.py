@@ -8,31 +8,17 @@ clusters instead makes one of a fifth of all everyday sentences, which no part c
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+
+from zoo.text.sentence_words import Words, hash_of, words_of
 
 SEED = 1
 HELD_OUT = 0.025  # of all sentences, in each of valid and test
-Words = tuple[str, ...]
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-
-
-def words_of(text: str) -> Words:
-    """What a sentence is known by: its words, without case and marks (a text of marks alone: it).
-
-    Example:
-        >>> words_of("\"I'm here!\", said Tom.")
-        ("i'm", 'here', 'said', 'tom')
-    """
-    plain = unicodedata.normalize("NFC", text).casefold()
-    return tuple(_WORD.findall(plain)) or (text.strip(),)
 
 
 def part_of(words: Words) -> str:
     """`"train"`, `"valid"` or `"test"`, by the hash of the words."""
-    place = int.from_bytes(_hash(" ".join(words), SEED)[:8], "big") / 2**64
+    place = int.from_bytes(hash_of(" ".join(words), SEED)[:8], "big") / 2**64
     if place < HELD_OUT:
         return "test"
     return "valid" if place < 2 * HELD_OUT else "train"
@@ -40,11 +26,7 @@ def part_of(words: Words) -> str:
 
 def shuffled(sentences: Iterable[str], seed: int = SEED) -> list[str]:
     """Unique sentences in an order given by a hash of seed and sentence."""
-    return sorted(set(sentences), key=lambda sentence: _hash(sentence, seed))
-
-
-def _hash(sentence: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}\0{sentence}".encode()).digest()
+    return sorted(set(sentences), key=lambda sentence: hash_of(sentence, seed))
 
 
 class NearDuplicates:

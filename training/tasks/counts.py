@@ -23,7 +23,7 @@ from training.datasets import Corpus
 from training.tasks.batches import encode_stream
 from training.tasks.cache import best_cache
 from training.tasks.language_model import stream_nats
-from training.tasks.task import make_tokenizer, training_examples
+from training.tasks.task import kept_sample, make_tokenizer, training_examples
 from zoo.errors import ZooError
 from zoo.metrics import perplexity
 from zoo.models import CachedLanguageModel, InterpolatedLanguageModel, NGramLanguageModel
@@ -45,6 +45,7 @@ def train_by_counting(
     seconds = time.perf_counter() - started
     on_valid = nats_and_tokens(model, list(corpus.valid), corpus.is_stream)
     valid = perplexity(*on_valid)
+    model.training_text = kept_sample(training_examples(config, corpus))
     model.save_to_preset(
         out,
         info={

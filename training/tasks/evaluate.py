@@ -6,6 +6,7 @@ the row's `signature` says how the text was read.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from functools import singledispatch
@@ -16,7 +17,7 @@ import numpy as np
 from training.datasets import Pair
 from training.tasks.batches import encode_stream, sentence_batches
 from training.tasks.cloze import cloze_perplexity
-from training.tasks.groups import groups
+from training.tasks.groups import groups, sides
 from training.tasks.language_model import stream_nats
 from training.tasks.progress_bar import tracked
 from training.tasks.translation import Groups, evaluate_translation
@@ -27,11 +28,14 @@ from zoo.models import BidirectionalLanguageModel, CachedLanguageModel
 from zoo.models.language_model import LanguageModel
 from zoo.models.on_tensors import TensorLanguageModel
 from zoo.models.seq2seq.translator import Translator
+from zoo.presets import training_text
 
 Rows = Iterator[dict[str, Any]]
 RECALL_AT = (1, 3)
 BATCH = 64
 WORD_LIMIT = 10_000
+TRAINED_ON = 0.1  # so many of a test's sentences may have been met in training by chance
+logger = logging.getLogger("zoo")
 
 
 def evaluate(model: Any, corpus: Any, split: str = "test", detailed: bool = False) -> Rows:
@@ -55,7 +59,22 @@ def evaluate(model: Any, corpus: Any, split: str = "test", detailed: bool = Fals
         kind = "sentence pairs" if paired else "sentences"
         raise ZooError(f"the data are {kind}, which a {type(model).__name__} cannot be tested on")
     chosen = groups(corpus, split) if detailed and not corpus.is_stream else {}
-    return rows_of(model, examples, corpus.is_stream, chosen)
+    note = trained_on(model, [side for example in examples for side in sides(example)])
+    rows = rows_of(model, examples, corpus.is_stream, chosen)
+    return (row | {"signature": row["signature"] + note} for row in rows)
+
+
+def trained_on(model: object, texts: Sequence[str]) -> str:
+    """A note for the signature where the model was trained on a part of the texts; else empty."""
+    kept = getattr(model, "training_text", None)
+    if kept is None:
+        return ""
+    known, sampled = training_text.known(kept, texts)
+    if known <= TRAINED_ON * sampled:
+        return ""
+    share = f"{known} of {sampled} sampled sentences are in the model's training text"
+    logger.warning("%s: this is no figure of how it does on new text", share)
+    return f"; {share}"
 
 
 @singledispatch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from training.datasets import Corpus, Pair, splits
@@ -24,7 +24,7 @@ def groups(corpus: Corpus, split: str) -> dict[str, Callable[[Any], bool]]:
     return {"clean": lambda example: sides(example) in clean, **by_length()}
 
 
-def sides(example: str | Pair) -> Sequence[str]:
+def sides(example: str | Pair) -> tuple[str, ...]:
     """A sentence, or source and target."""
     return (example,) if isinstance(example, str) else (example.source, example.target)
 

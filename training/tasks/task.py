@@ -12,9 +12,11 @@ import numpy as np
 
 from training.datasets import Corpus
 from training.datasets.corpus import fingerprint
+from training.tasks.groups import sides
 from training.tasks.softmax import TrainingSoftmax
 from zoo.errors import ZooError
 from zoo.models.registry import model_class
+from zoo.presets import training_text
 from zoo.text import Tokenizer, WordTokenizer
 from zoo.types import Tensor
 
@@ -46,6 +48,7 @@ class Task(ABC):
         with computing_in(config.training.precision):
             kind = model_class(config.model.class_name)
             self.model = kind(*tokenizers, **config.model.options)
+        self.model.training_text = kept_sample(training_examples(config, corpus))
         self.softmax = TrainingSoftmax(config.training)
 
     def carried(self) -> dict[str, np.ndarray] | None:
@@ -93,6 +96,11 @@ def computing_in(precision: str) -> Iterator[None]:
 def training_examples(config: RunConfig, corpus: Corpus) -> list[Any]:
     """The sentences or pairs that a run learns from."""
     return list(corpus.train)[: config.data.limit]
+
+
+def kept_sample(examples: list[Any]) -> np.ndarray:
+    """What is kept with a preset of the text that it is trained on."""
+    return training_text.sample(text for example in examples for text in sides(example))
 
 
 def make_tokenizer(config: RunConfig, sentences: list[str]) -> WordTokenizer:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
+import numpy as np
+
 from zoo.errors import ZooError
-from zoo.presets import store
+from zoo.presets import store, training_text
 from zoo.presets.store import PresetConfig, PresetInfo
 
 Model = TypeVar("Model", bound="PresetModel")
@@ -30,9 +32,12 @@ class PresetModel(ABC):
     Attributes:
         reads: what it is trained and tested on: sentences, pairs of a sentence and its
             translation, sentences with a label for each word, or texts with one label.
+        training_text: a sample of the hashes of what it was trained on, if that was kept
+            (`zoo.presets.training_text`).
     """
 
     reads: ClassVar[Kind] = "sentences"
+    training_text: np.ndarray | None = None
 
     @abstractmethod
     def get_preset_config(self) -> dict[str, Any]:
@@ -79,6 +84,8 @@ class PresetModel(ABC):
     ) -> Callable[[Path], None]:
         def write(directory: Path) -> None:
             self.write_assets(directory, dtype)
+            if self.training_text is not None:
+                training_text.write(directory, self.training_text)
             text = card or f"# {type(self).__name__}\n\n{facts.description}\n"
             (directory / store.CARD_FILE).write_text(text, encoding="utf-8")
 
@@ -103,7 +110,9 @@ class PresetModel(ABC):
             )
         store.check_files(directory, preset)
         try:
-            return cls.from_assets(directory, preset.config)
+            model = cls.from_assets(directory, preset.config)
+            model.training_text = training_text.read(directory)
+            return model
         except ZooError as error:
             if str(directory) in str(error):
                 raise
