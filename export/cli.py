@@ -82,6 +82,7 @@ def sampled_texts(corpus: Corpus | None, split: str, model: PresetModel) -> list
     texts = list(getattr(corpus, split))
     if not texts:
         raise ZooError(f"split {split!r} of the data is empty; give texts to compare on")
+    texts = [getattr(text, "plain", text) for text in texts]  # without labels
     if isinstance(texts[0], str) == isinstance(model, zoo.models.Seq2Seq):
         kind = "sentences" if isinstance(texts[0], str) else "sentence pairs"
         raise ZooError(f"the data are {kind}, which a {type(model).__name__} cannot be tested on")

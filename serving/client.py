@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     import grpc
     import numpy as np
 
+    from zoo.models.labelling import TaggedWord
     from zoo.models.language_model import Score
 
 LANGUAGE_MODEL = "lstm_tatoeba_en"
 TRANSLATION_MODEL = "seq2seq_tatoeba_de_en"
 FILL_MODEL = "birnn_tatoeba_en"
+RESTORING_MODEL = "restore_tatoeba_en"
+CLASSIFYING_MODEL = "language_tatoeba"
 Words = list[list[tuple[str, float]]]
 
 
@@ -84,6 +87,27 @@ class Client:
     def translate(self, texts: Sequence[str], model: str = TRANSLATION_MODEL) -> Words:
         """Translations of each text with their scores, best first."""
         return self._pairs(model, "translate", texts, "translations", "scores")
+
+    def tag(self, texts: Sequence[str], model: str = RESTORING_MODEL) -> list[list[TaggedWord]]:
+        """Each word of each text with its label and the label's probability."""
+        from zoo.models.labelling import TaggedWord
+
+        answer = self.predict(model, "tag", texts)
+        columns = (answer["words"], answer["labels"], answer["probabilities"])
+        return [
+            [TaggedWord(w, label, float(p)) for w, label, p in zip(*row, strict=True) if w]
+            for row in zip(*columns, strict=True)
+        ]
+
+    def classify(self, texts: Sequence[str], model: str = CLASSIFYING_MODEL) -> Words:
+        """The labels of each text with their probabilities, best first."""
+        return self._pairs(model, "classify", texts, "labels", "probabilities")
+
+    def restore(self, texts: Sequence[str], model: str = RESTORING_MODEL) -> list[str]:
+        """Each text with case and punctuation."""
+        answer: Any = self.predict(model, "restore", texts)
+        # REST gives a signature's only output without its name.
+        return list(answer if isinstance(answer, list) else answer["restored"])
 
     def score(self, texts: Sequence[str], model: str = LANGUAGE_MODEL) -> list[Score]:
         """The log-probability of each text as a sentence, with its counted and unknown words."""
@@ -224,7 +248,10 @@ def _http_error(error: urllib.error.HTTPError) -> ServingError:
     return ServingError(codes.get(error.code, Code.UNKNOWN), str(message))
 
 
-VERBS = {"next": "next_words", "fill": "fill", "translate": "translate", "score": "score"}
+VERBS = {
+    "next": "next_words",
+    **{verb: verb for verb in ("fill", "translate", "score", "tag", "classify", "restore")},
+}
 KEY_VARIABLE = "ZOO_API_KEY"
 
 

@@ -4,9 +4,10 @@
     python -m export.device FILE.tflite --score "i like it"     log-probability of a sentence
     python -m export.device FILE.tflite "the ___ is small"      a bidirectional model: words for ___
     python -m export.device FILE.tflite "Wo ist der Bahnhof?"   a translation model
+    python -m export.device FILE.tflite "where is the station"  a tagger, restorer or classifier
 
-No TensorFlow and nothing of `zoo`: what an application does in Kotlin or Swift is the four files
-`runtime.py`, `file.py`, `models.py` and `text.py` over again (docs/device.md).
+No TensorFlow and nothing of `zoo`: what an application does in Kotlin or Swift is the files
+`runtime.py`, `file.py`, `models.py`, `labels.py` and `text.py` over again (docs/device.md).
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from export.device.file import DeviceError, LiteFile
+from export.device.labels import Classify, Restore, Tag
 from export.device.models import FillBlank, NextWords, Translate
 
-DeviceModel: TypeAlias = NextWords | FillBlank | Translate
+DeviceModel: TypeAlias = NextWords | FillBlank | Translate | Tag | Restore | Classify
 KINDS: dict[str, type[DeviceModel]] = {
     "language_model": NextWords,
     "bidirectional": FillBlank,
     "translation": Translate,
+    "tagger": Tag,
+    "restorer": Restore,
+    "classifier": Classify,
 }
 
 
@@ -47,16 +52,31 @@ def answers(model: DeviceModel, text: str, options: argparse.Namespace) -> dict[
         signature = "translate" if options.greedy else "translate_beam"
         translation, score = model.translate(text, signature)
         return {"text": text, "translation": translation, "score": score}
+    if isinstance(model, Restore):
+        return {"text": text, "restored": model.restore(text)}
+    if isinstance(model, Tag):
+        tagged = [{"word": w, "label": x, "probability": p} for w, x, p in model.tag(text)]
+        return {"text": text, "words": tagged}
+    if isinstance(model, Classify):
+        labels = [{"label": x, "probability": p} for x, p in model.classify(text)]
+        return {"text": text, "labels": labels}
     pairs = model.next_words(text, options.k)
     return {"text": text, "words": [{"word": w, "probability": p} for w, p in pairs]}
 
 
+def line(entry: dict[str, Any]) -> str:
+    """A word, a label, or both, with a probability."""
+    names = "  ".join(entry[key] for key in ("label", "word") if key in entry)
+    return f"{entry['probability']:.4f}  {names}"
+
+
 def readable(answer: dict[str, Any]) -> str:
     """One answer as lines for a reader."""
-    if "words" in answer:
-        return "\n".join(
-            f"{entry['probability']:.4f}  {entry['word']}" for entry in answer["words"]
-        )
+    for entries in (answer.get("words"), answer.get("labels")):
+        if entries is not None:
+            return "\n".join(map(line, entries))
+    if "restored" in answer:
+        return str(answer["restored"])
     if "translation" in answer:
         return str(answer["translation"])
     return "  ".join(f"{name} {value}" for name, value in answer.items() if name != "text")

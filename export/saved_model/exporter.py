@@ -16,6 +16,12 @@ import tensorflow as tf
 from export.report import STRICT_JSON, ExportReport, size_of
 from export.saved_model.cloze import ClozeGraph
 from export.saved_model.graph import ServedModel
+from export.saved_model.labels import (
+    ClassifierGraph,
+    RestorerGraph,
+    TaggerGraph,
+    name_classify_method,
+)
 from export.saved_model.language_model import neural_module
 from export.saved_model.ngram import counts_module
 from export.saved_model.translation import TranslationGraph
@@ -47,6 +53,7 @@ def export_saved_model(
     with replaced_directory(target) as temporary:
         traced = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures=traced)
+        name_classify_method(temporary)
         (temporary / STRICT_JSON).parent.mkdir(exist_ok=True)
         (temporary / STRICT_JSON).touch()
         difference = checked_difference(module, temporary)
@@ -73,6 +80,9 @@ graph_module.register(models.CachedLanguageModel, neural_module)
 graph_module.register(models.NGramLanguageModel, counts_module)
 graph_module.register(models.InterpolatedLanguageModel, counts_module)
 graph_module.register(models.BidirectionalLanguageModel, ClozeGraph)
+graph_module.register(models.BidirectionalTagger, TaggerGraph)
+graph_module.register(models.BidirectionalRestorer, RestorerGraph)
+graph_module.register(models.BidirectionalClassifier, ClassifierGraph)
 graph_module.register(models.Seq2Seq, TranslationGraph)
 
 

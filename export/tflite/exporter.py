@@ -21,6 +21,7 @@ from export.saved_model.graph import Signatures
 from export.tflite.check import Check, enough
 from export.tflite.cloze import LiteCloze
 from export.tflite.convert import Examples, convert
+from export.tflite.labels import LiteClassifier, LiteRestorer, LiteTagger
 from export.tflite.module import LiteModule, Text
 from export.tflite.ngram import counts_module
 from export.tflite.ops import refuse_other_ops
@@ -130,4 +131,7 @@ lite_module.register(models.NeuralProbabilisticLanguageModel, neural_module)
 lite_module.register(models.NGramLanguageModel, counts_module)
 lite_module.register(models.InterpolatedLanguageModel, counts_module)
 lite_module.register(models.BidirectionalLanguageModel, LiteCloze)
+lite_module.register(models.BidirectionalTagger, LiteTagger)
+lite_module.register(models.BidirectionalRestorer, LiteRestorer)
+lite_module.register(models.BidirectionalClassifier, LiteClassifier)
 lite_module.register(models.Seq2Seq, LiteTranslation)

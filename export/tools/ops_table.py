@@ -67,6 +67,20 @@ def networks(tokenizer: Tokenizer) -> Makers:
         "CIFG, projected and tied": partial(recurrent, cell="cifg", tied=True, num_layers=1),
         "bidirectional": partial(bidirectional, cell="rnn"),
         "bidirectional, deep": partial(bidirectional, cell="lstm", mixing="layers"),
+        "tagger, restorer": partial(
+            models.BidirectionalTagger,
+            tokenizer,
+            labels=["O", "B-PER"],
+            units=4,
+            embedding_dim=4,
+        ),
+        "classifier": partial(
+            models.BidirectionalClassifier,
+            tokenizer,
+            labels=["de", "en"],
+            units=4,
+            embedding_dim=4,
+        ),
     }
 
 

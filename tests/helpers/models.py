@@ -95,8 +95,8 @@ CLOZE_MODELS: dict[str, Callable[[], Any]] = {
     "deep_bidirectional": lambda: bidirectional(cell="gru", mixing="layers"),
 }
 LABEL_MODELS: dict[str, Callable[[], Any]] = {
-    "tagger": lambda: tagger(cell="gru"),
-    "classifier": lambda: classifier(cell="rnn", num_layers=2, mixing="top"),
+    "tagger": lambda: tagger(cell="rnn"),
+    "classifier": lambda: classifier(cell="gru", mixing="top"),
 }
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from training.datasets.corpus import SPLITS, Corpus, reverse
+from training.datasets.labelled import languages_of, own_labelled
 from training.datasets.readers import own_corpus, read_source
 from training.datasets.sources import SOURCES
 from zoo.errors import ZooError
@@ -25,18 +26,23 @@ def load(
         name_or_path: `tatoeba_en`, `ptb`, `wikitext2`, `tatoeba_de_en`, `tatoeba_en_de`,
             `multi30k_de_en`, `multi30k_en_de`; or a UTF-8 file with one sentence a line
             (translation: source TAB target), which then is all three splits; or a folder with
-            `train.txt`, `valid.txt` and `test.txt`.
+            `train.txt`, `valid.txt` and `test.txt`; with labels as training.datasets.labelled
+            has them.
         data_dir: the folder with the corpora; None downloads through TensorFlow Datasets.
             (`tfds:NAME` is any data set of TFDS with one text or a pair of texts, prepared below
             `data_dir` or the cache.)
         kind: what the model needs (its class's `reads`): "sentences", in which a tab is white
-            space, or "pairs". Unless given, files of one's own are pairs if every line has a tab.
+            space, "pairs", "tagged" (a label a word) or "labelled" (a label a text; of a corpus
+            of pairs, the language of each sentence). Unless given, files of one's own are pairs if
+            every line has a tab.
 
     Raises:
         ZooError: unknown name, missing file, a file that is not UTF-8 text, or a corpus of the
             other kind, or of neither.
     """
     _check_kind(name_or_path, kind)
+    if kind == "labelled" and name_or_path in (*SOURCES, *REVERSED):
+        return languages_of(load(name_or_path, data_dir, "pairs"))
     if name_or_path in REVERSED:
         return reverse(load(REVERSED[name_or_path], data_dir), name_or_path)
     if name_or_path.startswith("tfds:"):
@@ -50,6 +56,8 @@ def load(
 
             return prepared(name_or_path)
         return read_source(SOURCES[name_or_path], Path(data_dir))
+    if kind in ("tagged", "labelled") and path.exists():
+        return own_labelled(name_or_path, kind)
     if path.is_dir():
         return own_corpus(name_or_path, [path / f"{part}.txt" for part in SPLITS], kind)
     if path.is_file():
@@ -65,5 +73,8 @@ def _check_kind(name: str, kind: Kind | None) -> None:
     is_pairs = SOURCES[REVERSED.get(name, name)].is_pairs
     if is_pairs and kind == "sentences":
         raise ZooError(f"{name} holds sentence pairs, for translators; this model reads sentences")
+    if kind == "tagged" or (kind == "labelled" and not is_pairs):
+        form = "CoNLL columns" if kind == "tagged" else "label TAB text"
+        raise ZooError(f"{name} holds no labels; give a file of {form}")
     if kind == "pairs" and not is_pairs:
         raise ZooError(f"{name} holds no sentence pairs; a translation needs them")

@@ -82,8 +82,12 @@ def _flow(layer: Recurrent, inputs: Any) -> Flow:
 
 def longest_rows(batches: Iterator[Mapping[str, Any]], looked_at: int = 20) -> dict[str, Any]:
     """A few rows of the longest of the first batches: a probe with as many steps as they have."""
-    batch = max(itertools.islice(batches, looked_at), key=lambda b: b["weights"].shape[1])
-    rows = np.argsort(-batch["weights"].sum(axis=1), kind="stable")[:ROWS]
+
+    def steps(batch: Mapping[str, Any]) -> Any:  # weights are of steps, or of whole texts
+        return batch.get("mask", batch["weights"])
+
+    batch = max(itertools.islice(batches, looked_at), key=lambda b: steps(b).shape[1])
+    rows = np.argsort(-steps(batch).sum(axis=1), kind="stable")[:ROWS]
     return {name: part[rows] for name, part in batch.items()}
 
 

@@ -22,7 +22,13 @@ from training.tasks.registry import make_task
 from zoo.errors import ZooError
 from zoo.layers import Recurrent
 from zoo.layers.recording import Recorded, recorded_calls
-from zoo.models import BidirectionalLanguageModel, RecurrentLanguageModel, Seq2Seq
+from zoo.models import (
+    BidirectionalClassifier,
+    BidirectionalLanguageModel,
+    BidirectionalTagger,
+    RecurrentLanguageModel,
+    Seq2Seq,
+)
 from zoo.presets.store import list_presets
 from zoo.text import BOS, Tokenizer
 from zoo.types import State, Tensor
@@ -195,6 +201,15 @@ def _blank_loss(model: BidirectionalLanguageModel) -> Tensor:
     weights[:, 1:-1] = 1
     blanks = (np.arange(ids.shape[1]) % 5 == 2) & (weights > 0)  # where directions mix
     return model.summed_cross_entropy(model.features(ids, blanks), ids, weights)
+
+
+@probe_loss.register(BidirectionalClassifier)
+@probe_loss.register(BidirectionalTagger)
+def _label_loss(model: Any) -> Tensor:
+    """The true labels are not known: the likeliest ones stand for them."""
+    hidden = model.features(_probe_ids(model.tokenizer))
+    targets = ops.argmax(model.output_projection(hidden), axis=-1)
+    return model.summed_cross_entropy(hidden, targets, np.ones(targets.shape, "float32"))
 
 
 @probe_loss.register

@@ -8,7 +8,8 @@ from typing import Any
 
 from training.config import RunConfig
 from zoo.errors import ZooError
-from zoo.models import BidirectionalLanguageModel
+from zoo.models import BidirectionalLanguageModel, BidirectionalRestorer
+from zoo.models.labelling import Tagger, TextClassifier
 from zoo.models.language_model import LanguageModel
 from zoo.models.seq2seq.translator import Translator
 
@@ -27,6 +28,13 @@ ENGLISH = (
     "This is my book.",
     "Although it had rained all day, we went for a walk in the evening.",
     "The central bank lowered its key rate.",
+)
+BARE = (
+    "where is the station",
+    "i don't know if tom and mary are coming but i hope so",
+    "what time is it it's half past two i have to go",
+    "well mr jackson said that he lives in new york with his wife his son and a dog",
+    "the central bank lowered its key rate by a quarter of a percentage point",
 )
 _PAIRS = (
     "The corpus is short, everyday sentences with translations by volunteers. Long sentences, "
@@ -113,6 +121,25 @@ def _fillings(model: BidirectionalLanguageModel, sources: Sequence[str] = GERMAN
 def _translations(model: Translator, sources: Sequence[str] = GERMAN) -> str:
     answers = zip(sources, model.translate(list(sources)), strict=True)
     return "\n".join(f"- {source} → {best[0][0]}" for source, best in answers)
+
+
+@examples.register
+def _tags(model: Tagger, sources: Sequence[str] = GERMAN) -> str:
+    answers = zip(ENGLISH, model.tag(list(ENGLISH)), strict=True)
+    rows = ((text, " ".join(f"{word}/{label}" for word, label, _ in row)) for text, row in answers)
+    return "\n".join(f"- “{text}” → {row}" for text, row in rows)
+
+
+@examples.register
+def _classes(model: TextClassifier, sources: Sequence[str] = GERMAN) -> str:
+    texts = (*GERMAN, *ENGLISH)
+    return _listed(texts, model.classify(list(texts), k=3))
+
+
+@examples.register
+def _restored(model: BidirectionalRestorer, sources: Sequence[str] = GERMAN) -> str:
+    answers = zip(BARE, model.restore(list(BARE)), strict=True)
+    return "\n".join(f"- {text} → {answer}" for text, answer in answers)
 
 
 def _listed(questions: tuple[str, ...], answers: list[list[tuple[str, float]]]) -> str:

@@ -17,6 +17,7 @@ from training.datasets import load
 from training.publishing.cards import card_text
 from training.publishing.run_records import keep_curve
 from training.tasks.evaluate import evaluate, recorded
+from zoo.models.registry import model_class
 from zoo.presets import store
 
 
@@ -33,7 +34,7 @@ def publish(
             curve to training/logs.
     """
     config = read_run_config(name)
-    corpus = load(config.data.name, data_dir)
+    corpus = load(config.data.name, data_dir, model_class(config.model.class_name).reads)
     with tempfile.TemporaryDirectory() as folder:
         narrow = zoo.load(run).save_to_preset(Path(folder) / config.name, dtype="float16")
         model = zoo.load(narrow)

@@ -28,7 +28,7 @@ def record(name: str, run: Path, data_dir: str | None) -> Path:
 
     config = read_run_config(CONFIGS / f"{name}.yaml")
     model = zoo.load(run)
-    rows = list(evaluate(model, load(config.data.name, data_dir), "test"))
+    rows = list(evaluate(model, load(config.data.name, data_dir, model.reads), "test"))
     keep_curve(name, run)
     content = {
         "description": config.description,

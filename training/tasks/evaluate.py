@@ -1,4 +1,6 @@
-"""`zoo evaluate`: perplexity and next-word recall, cloze perplexity, or BLEU, with what they count.
+"""`zoo evaluate`: what a model of each kind is measured by, with what is counted.
+
+Perplexity and next-word recall, cloze perplexity, BLEU, labels and spans, case and punctuation.
 
 Every perplexity comes with its tokens, whether `<eos>` is among them, and how many were unknown;
 the row's `signature` says how the text was read.
@@ -8,23 +10,28 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from functools import singledispatch
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial, singledispatch
 from typing import Any
 
 import numpy as np
 
 from training.datasets import Pair
+from training.datasets.labelled import LabelledText, TaggedWords
 from training.tasks.batches import encode_stream, sentence_batches
 from training.tasks.cloze import cloze_perplexity
 from training.tasks.groups import groups, sides
+from training.tasks.labelling import classification_rows, tagging_rows
 from training.tasks.language_model import stream_nats
 from training.tasks.progress_bar import tracked
+from training.tasks.restoring import restoring_rows
 from training.tasks.translation import Groups, evaluate_translation
 from zoo.errors import ZooError
 from zoo.metrics import NextWordRecall, perplexity
 from zoo.metrics.recall import target_ranks
-from zoo.models import BidirectionalLanguageModel, CachedLanguageModel
+from zoo.models import BidirectionalLanguageModel, BidirectionalRestorer, CachedLanguageModel
+from zoo.models.base import Kind
+from zoo.models.labelling import Tagger, TextClassifier
 from zoo.models.language_model import LanguageModel
 from zoo.models.on_tensors import TensorLanguageModel
 from zoo.models.seq2seq.translator import Translator
@@ -35,6 +42,12 @@ RECALL_AT = (1, 3)
 BATCH = 64
 WORD_LIMIT = 10_000
 TRAINED_ON = 0.1  # so many of a test's sentences may have been met in training by chance
+KINDS: dict[type, tuple[Kind, str]] = {  # of examples, and what they are called
+    str: ("sentences", "sentences"),
+    Pair: ("pairs", "sentence pairs"),
+    TaggedWords: ("tagged", "words with labels"),
+    LabelledText: ("labelled", "texts with labels"),
+}
 logger = logging.getLogger("zoo")
 
 
@@ -49,15 +62,14 @@ def evaluate(model: Any, corpus: Any, split: str = "test", detailed: bool = Fals
             named as `perplexity (clean)`; not of running text, which is read as one.
 
     Raises:
-        ZooError: the corpus is of the wrong kind (sentences or pairs), or the split is empty.
+        ZooError: the corpus is of another kind than the model reads, or the split is empty.
     """
     examples = list(getattr(corpus, split))
     if not examples:
         raise ZooError(f"split {split!r} is empty")
-    paired = not isinstance(examples[0], str)
-    if paired != isinstance(model, Translator):
-        kind = "sentence pairs" if paired else "sentences"
-        raise ZooError(f"the data are {kind}, which a {type(model).__name__} cannot be tested on")
+    kind, words = KINDS[type(examples[0])]
+    if kind != model.reads:
+        raise ZooError(f"the data are {words}, which a {type(model).__name__} cannot be tested on")
     chosen = groups(corpus, split) if detailed and not corpus.is_stream else {}
     note = trained_on(model, [side for example in examples for side in sides(example)])
     rows = rows_of(model, examples, corpus.is_stream, chosen)
@@ -89,6 +101,42 @@ def translation_rows(
 ) -> Rows:
     """BLEU, chrF and the perplexity of the references."""
     return evaluate_translation(model, pairs, groups=parts)
+
+
+@rows_of.register
+def tagger_rows(
+    model: Tagger, examples: Sequence[TaggedWords], is_stream: bool, parts: Groups
+) -> Rows:
+    """Accuracy, and precision, recall and F1 of spans or labels."""
+    return with_parts(partial(tagging_rows, model), examples, parts)
+
+
+@rows_of.register
+def classifier_rows(
+    model: TextClassifier, examples: Sequence[LabelledText], is_stream: bool, parts: Groups
+) -> Rows:
+    """Accuracy, and precision, recall and F1 of each label."""
+    return with_parts(partial(classification_rows, model), examples, parts)
+
+
+@rows_of.register
+def restorer_rows(
+    model: BidirectionalRestorer, sentences: Sequence[str], is_stream: bool, parts: Groups
+) -> Rows:
+    """Case accuracy and F1 of the marks, beside those of rules."""
+    return with_parts(partial(restoring_rows, model), sentences, parts)
+
+
+def with_parts(
+    rows: Callable[[Sequence[Any]], Rows], examples: Sequence[Any], parts: Groups
+) -> Rows:
+    """The rows of all examples, then of each part those that are not of one label."""
+    yield from rows(examples)
+    for name, belongs in parts.items():
+        chosen = [example for example in examples if belongs(example)]
+        for row in rows(chosen) if chosen else ():
+            if "[" not in row["metric"]:
+                yield {**row, "metric": f"{row['metric']} ({name})"}
 
 
 @rows_of.register
@@ -142,6 +190,7 @@ def recorded(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     metrics: dict[str, Any] = {
         f"test_{row['metric']}": round(row["value"], 4) if math.isfinite(row["value"]) else None
         for row in rows
+        if "[" not in row["metric"]  # of one label, for the card alone
     }
     return metrics | {"test_tokens": rows[0]["tokens"], "test_oov": rows[0]["oov"]}
 

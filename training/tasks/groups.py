@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training.datasets import Corpus, Pair, splits
+from training.datasets.labelled import LabelledText, TaggedWords
 
 LENGTHS = ((1, 5), (6, 10), (11, 15), (16, None))  # words of a sentence, or of a pair's source
 
@@ -24,9 +25,11 @@ def groups(corpus: Corpus, split: str) -> dict[str, Callable[[Any], bool]]:
     return {"clean": lambda example: sides(example) in clean, **by_length()}
 
 
-def sides(example: str | Pair) -> tuple[str, ...]:
-    """A sentence, or source and target."""
-    return (example,) if isinstance(example, str) else (example.source, example.target)
+def sides(example: str | Pair | TaggedWords | LabelledText) -> tuple[str, ...]:
+    """Source and target, or a sentence without its labels."""
+    if isinstance(example, Pair):
+        return (example.source, example.target)
+    return (example if isinstance(example, str) else example.plain,)
 
 
 def by_length() -> dict[str, Callable[[Any], bool]]:

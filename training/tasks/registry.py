@@ -9,12 +9,15 @@ from training import datasets
 from training.config import RunConfig
 from training.datasets import Corpus
 from training.tasks.cloze import ClozeTask
+from training.tasks.labelling import ClassificationTask, TaggingTask
 from training.tasks.language_model import LanguageModelTask
+from training.tasks.restoring import RestoringTask
 from training.tasks.task import Task
 from training.tasks.translation import TranslationTask
 from zoo.errors import ZooError
-from zoo.models import BidirectionalLanguageModel
+from zoo.models import BidirectionalLanguageModel, BidirectionalRestorer
 from zoo.models.keras_model import KerasModel
+from zoo.models.labelling import Tagger, TextClassifier
 from zoo.models.language_model import LanguageModel
 from zoo.models.registry import model_class
 from zoo.models.seq2seq.translator import Translator
@@ -27,6 +30,9 @@ def _no_task(config: RunConfig, corpus: Corpus) -> Task:
 task_of = singledispatch(_no_task)  # of a model's class: its task's constructor
 task_of.register(LanguageModel, LanguageModelTask)
 task_of.register(BidirectionalLanguageModel, ClozeTask)
+task_of.register(Tagger, TaggingTask)
+task_of.register(BidirectionalRestorer, RestoringTask)
+task_of.register(TextClassifier, ClassificationTask)
 task_of.register(Translator, TranslationTask)
 
 

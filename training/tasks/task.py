@@ -34,12 +34,15 @@ class Task(ABC):
         config: the run.
         corpus: its text.
         tokenizers: of the training text, as the model's constructor takes them.
+        derived: arguments of the constructor that the training text gives, such as labels.
     """
 
-    figure: ClassVar[str]  # of `evaluate`, by which the schedule judges an epoch
+    figure: str  # of `evaluate`, by which the schedule judges an epoch
     lower_is_better: ClassVar[bool] = True
 
-    def __init__(self, config: RunConfig, corpus: Corpus, *tokenizers: Tokenizer) -> None:
+    def __init__(
+        self, config: RunConfig, corpus: Corpus, *tokenizers: Tokenizer, **derived: Any
+    ) -> None:
         self.config = config
         self.licence = corpus.licence
         self.fingerprint = fingerprint(training_examples(config, corpus), corpus.valid)
@@ -47,7 +50,7 @@ class Task(ABC):
         keras.utils.set_random_seed(config.seed)
         with computing_in(config.training.precision):
             kind = model_class(config.model.class_name)
-            self.model = kind(*tokenizers, **config.model.options)
+            self.model = kind(*tokenizers, **{**derived, **config.model.options})
         self.model.training_text = kept_sample(training_examples(config, corpus))
         self.softmax = TrainingSoftmax(config.training)
 

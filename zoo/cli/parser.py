@@ -11,16 +11,20 @@ from zoo.cli import verbs
 from zoo.cli.show import (
     show_gates,
     show_gradients,
+    show_labels,
     show_plain,
     show_preset,
     show_rank,
     show_score,
+    show_tags,
     show_translations,
     show_words,
 )
 
 LANGUAGE_PRESET = "lstm_tatoeba_en"
 FILL_PRESET = "birnn_tatoeba_en"
+RESTORING_PRESET = "restore_tatoeba_en"
+CLASSIFYING_PRESET = "language_tatoeba"
 TRANSLATION_PRESET = "seq2seq_tatoeba_de_en"
 
 Subparsers: TypeAlias = Any  # what `add_subparsers` gives: argparse has no public name for it
@@ -39,6 +43,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"zoo {__version__}")
     subparsers = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
     _reading_verbs(subparsers)
+    _labelling_verbs(subparsers)
     _working_verbs(subparsers)
     serve = subparsers.add_parser(
         "serve", help="embedded model server (tensorflow_model_server flags)"
@@ -102,6 +107,26 @@ def _add_inspect(parser: Parser) -> None:
     parser.add_argument("text", metavar="TEXT", help="quoted text")
     parser.add_argument("--unit", type=int, metavar="N", help="this unit alone, not the mean")
     parser.add_argument("--out", "--plot", metavar="PNG", help="draw the gates as heat maps")
+
+
+def _labelling_verbs(subparsers: Subparsers) -> None:
+    """Verbs that ask a model for labels."""
+    tag = _verb(subparsers, "tag", verbs.tag_verb, show_tags, "a label for each word")
+    _add_texts(tag, RESTORING_PRESET)
+    classify = _verb(subparsers, "classify", verbs.classify_verb, show_labels, "a label for a text")
+    _add_texts(classify, CLASSIFYING_PRESET)
+    classify.add_argument("-k", type=int, help="how many labels (default all)")
+    restore = _verb(
+        subparsers,
+        "restore",
+        verbs.restore_verb,
+        lambda row: row["restored"],
+        "case and punctuation for text without them",
+    )
+    _add_texts(restore, RESTORING_PRESET)
+    restore.add_argument(
+        "--stream", action="store_true", help="all lines are one text; answers as they are certain"
+    )
 
 
 def _add_generate(parser: Parser) -> None:

@@ -11,6 +11,16 @@ def show_words(row: dict[str, Any]) -> str:
     return "\n".join([row["text"] or "(empty text)", *lines])
 
 
+def show_tags(row: dict[str, Any]) -> str:
+    lines = [f"  {w['probability']:.4f}  {w['label']:12}  {w['word']}" for w in row["words"]]
+    return "\n".join([row["text"] or "(empty text)", *lines])
+
+
+def show_labels(row: dict[str, Any]) -> str:
+    lines = [f"  {entry['probability']:.4f}  {entry['label']}" for entry in row["labels"]]
+    return "\n".join([row["text"] or "(empty text)", *lines])
+
+
 def show_score(row: dict[str, Any]) -> str:
     return (
         f"{row['log_prob']:10.3f} nats  perplexity {row['perplexity']:.2f}  "

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.io import read_text_lines, text_lines
+from zoo.io import decoded_text, read_text_lines, text_lines
 
 Rows = Iterator[dict[str, Any]]
 
@@ -94,6 +94,44 @@ def fill_verb(options: argparse.Namespace) -> Rows:
 
 def word_list(words: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
     return [{"word": word, "probability": probability} for word, probability in words]
+
+
+def tag_verb(options: argparse.Namespace) -> Rows:
+    model, texts = load_model(options.preset, "tag"), texts_of(options)
+    for text, words in zip(texts, model.tag(texts), strict=True):
+        yield {"text": text, "words": [word._asdict() for word in words]}
+
+
+def classify_verb(options: argparse.Namespace) -> Rows:
+    model, texts = load_model(options.preset, "classify"), texts_of(options)
+    for text, labels in zip(texts, model.classify(texts, k=options.k), strict=True):
+        pairs = [{"label": label, "probability": probability} for label, probability in labels]
+        yield {"text": text, "labels": pairs}
+
+
+def restore_verb(options: argparse.Namespace) -> Rows:
+    model = load_model(options.preset, "restore")
+    if options.stream:
+        for restored in model.restore_stream(stream_of(options)):
+            yield {"text": None, "restored": restored}
+        return
+    texts = texts_of(options)
+    for text, restored in zip(texts, model.restore(texts), strict=True):
+        yield {"text": text, "restored": restored}
+
+
+def stream_of(options: argparse.Namespace) -> Iterator[str]:
+    """The texts on the command line, then the lines of --file as they come, one running text."""
+    yield from map(_decoded, options.text)
+    name = options.file or "-"
+    if options.text and options.file is None:
+        return
+    try:
+        with sys.stdin.buffer if name == "-" else Path(name).open("rb") as lines:
+            for line in lines:
+                yield decoded_text(line, name)
+    except OSError as error:
+        raise ZooError(f"cannot read {name}: {error.strerror}") from None
 
 
 def score_verb(options: argparse.Namespace) -> Rows:

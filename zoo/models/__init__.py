@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from zoo.models.ngram import NGramLanguageModel
     from zoo.models.nplm import NeuralProbabilisticLanguageModel
     from zoo.models.recurrent import RecurrentLanguageModel
+    from zoo.models.restorer import BidirectionalRestorer
     from zoo.models.seq2seq.model import Seq2Seq
 
 __all__ = [
     "BidirectionalClassifier",
     "BidirectionalLanguageModel",
+    "BidirectionalRestorer",
     "BidirectionalTagger",
     "CachedLanguageModel",
     "InterpolatedLanguageModel",

@@ -43,8 +43,12 @@ class GraphWordTokenizer(tf.Module):
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Ids of each text: string [batch] -> ragged int32 [batch, None]."""
         words = self.cut(texts)
-        ids = tf.cast(self.table.lookup(words.strings()), tf.int32)
-        return ragged(tf.where(ids <= EOS, UNK, ids), words.text_splits)
+        return ragged(self.lookup(words.strings()), words.text_splits)
+
+    def lookup(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Ids of tokens, as `tokenize` gives them: string [tokens] -> int32 [tokens]."""
+        ids = tf.cast(self.table.lookup(tokens), tf.int32)
+        return tf.where(ids <= EOS, UNK, ids)
 
     def decode(self, ids: tf.Tensor) -> tf.Tensor:
         """Text of ids up to `<eos>` or padding: int32 [..., time] -> string [...]."""
