@@ -48,6 +48,16 @@ LIMITS = {
         "lower case, and a word outside the vocabulary is <unk>. The sentences were not screened: "
         "what the model finds likely is what was written, stereotypes among it."
     ),
+    "restore_tatoeba_en": (
+        "The corpus is short, everyday English, in which most texts are one or two sentences and "
+        "many names are Tom or Mary: names outside the vocabulary of 10,000 words are known by "
+        "their place alone. Quotes, brackets and dashes are not put back. Numbers, abbreviations "
+        "and the terms of news or science are rare in the training text."
+    ),
+    "language_tatoeba": (
+        "German and English alone are known: a text in any other language is called one of them, "
+        "and a text of names, numbers or words outside the vocabulary is a guess."
+    ),
     "tatoeba_de_en": _PAIRS,
     "tatoeba_en_de": _PAIRS,
     "wikitext2": (
@@ -82,7 +92,7 @@ def card_text(
         "## Examples",
         examples(model, ENGLISH if config.data.name.endswith("_en_de") else GERMAN),
         "## Limits",
-        LIMITS.get(config.data.name, "See the corpus's own description."),
+        LIMITS.get(name) or LIMITS.get(config.data.name, "See the corpus's own description."),
         "## Training",
         f"`{'zoo train ' + name}` with seed {config.seed}; settings in "
         f"training/configs/{name}.yaml, curve in training/logs/{name}.csv.",
