@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.tasks.batches import WIDTH_MULTIPLE, Batch
+from training.tasks.widths import MOST_SHAPES, few_shapes
 from zoo.text.padding import pad
 
 
@@ -23,12 +24,16 @@ class LabelledRow:
 
 
 def label_batches(
-    rows: Sequence[LabelledRow], batch_size: int, rng: np.random.Generator
+    rows: Sequence[LabelledRow],
+    batch_size: int,
+    rng: np.random.Generator,
+    widths: Sequence[int] = (),
 ) -> Iterator[Batch]:
     """Batches of equally many rows; the last of few is filled with rows that do not count.
 
-    Each has `ids` [batch, time], `mask` [batch, time] (False at padding), `targets` and `weights`
-    (1 where a label counts), both [batch, time] or [batch].
+    A batch becomes as wide as the first of `widths` (`batch_widths`) that its rows fit into. It has
+    `ids` [batch, time], `mask` [batch, time] (False at padding), `targets` and `weights` (1
+    where a label counts), both [batch, time] or [batch].
     """
     order = rng.permutation(len(rows))
     lengths = np.array([len(rows[i].ids) for i in order])
@@ -36,12 +41,23 @@ def label_batches(
     starts = np.arange(0, len(order), batch_size)
     rng.shuffle(starts)
     for start in starts:
-        yield label_batch([rows[i] for i in order[start : start + batch_size]], batch_size)
+        chosen = [rows[i] for i in order[start : start + batch_size]]
+        longest = len(chosen[-1].ids)
+        width = next((width for width in widths if width >= longest), WIDTH_MULTIPLE)
+        yield label_batch(chosen, batch_size, width)
 
 
-def label_batch(rows: Sequence[LabelledRow], batch_size: int) -> Batch:
-    """One batch of at most `batch_size` rows."""
-    ids, lengths = pad([row.ids for row in rows], WIDTH_MULTIPLE, batch_size)
+def batch_widths(rows: Sequence[LabelledRow], batch_size: int, longest: int) -> list[int]:
+    """The few widths of batches of such rows, in order; `longest` is one of them."""
+    lengths = np.sort([len(row.ids) for row in rows])
+    last = np.minimum(np.arange(0, len(lengths), batch_size) + batch_size, len(lengths)) - 1
+    shapes = few_shapes(lengths[last][:, None], MOST_SHAPES - 1)
+    return sorted({longest, *(width for (width,) in shapes.values())})
+
+
+def label_batch(rows: Sequence[LabelledRow], batch_size: int, width: int = WIDTH_MULTIPLE) -> Batch:
+    """One batch of at most `batch_size` rows, `width` or a multiple of it wide."""
+    ids, lengths = pad([row.ids for row in rows], width, batch_size)
     lengths[len(rows) :] = 1  # a row without any step has no state to read a label from
     mask = np.arange(ids.shape[1]) < lengths[:, None]
     of_words = len(rows[0].labels) == len(rows[0].ids)

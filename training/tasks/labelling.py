@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from keras import ops
@@ -16,7 +17,7 @@ from training.config import RunConfig
 from training.datasets import Corpus
 from training.datasets.labelled import LabelledText, TaggedWords
 from training.tasks.batches import Batch
-from training.tasks.label_batches import LabelledRow, label_batches
+from training.tasks.label_batches import LabelledRow, batch_widths, label_batches
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.errors import ZooError
 from zoo.metrics import accuracy, are_spans, macro_f1, micro, span_scores
@@ -42,7 +43,13 @@ class LabelTask(Task):
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         rng = self.shuffling(epoch)
-        return label_batches(self.rows(epoch), self.config.training.batch_size, rng)
+        return label_batches(self.rows(epoch), self.config.training.batch_size, rng, self.widths)
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """Of the batches of every epoch, whose rows may be others."""
+        longest = self.config.data.max_length + len((BOS, EOS))
+        return batch_widths(self.rows(0), self.config.training.batch_size, longest)
 
     def steps_per_epoch(self) -> int:
         return -(-len(self.rows(0)) // self.config.training.batch_size)

@@ -17,6 +17,7 @@ from training.run.fit import train_epochs
 from training.tasks.label_batches import LabelledRow, label_batch
 from training.tasks.registry import make_task
 from training.tasks.restoring import joined, outcome_of_rules, sizes
+from training.tasks.widths import MOST_SHAPES
 from zoo.cli.main import main
 from zoo.errors import ZooError
 from zoo.text import WordTokenizer
@@ -205,6 +206,15 @@ def test_a_batch_counts_labels_alone():
     texts = label_batch([LabelledRow([2, 7, 3], [1]), LabelledRow([2, 3], [0])], 3)
     assert (texts["targets"].tolist(), texts["weights"].tolist()) == ([1, 0, 0], [1, 1, 0])
     assert texts["mask"].sum(axis=1).tolist() == [3, 2, 1]
+
+
+def test_batches_of_few_widths(trained):
+    task = make_task(read_run_config(trained("BidirectionalRestorer")[3]), None)
+    lengths = {len(row.ids) for epoch in range(3) for row in task.rows(epoch)}
+    widths = {batch["ids"].shape[1] for epoch in range(3) for batch in task.batches(epoch)}
+    assert widths <= set(task.widths)
+    assert len(task.widths) <= MOST_SHAPES < len(lengths)
+    assert max(lengths) <= task.widths[-1] == 26
 
 
 def test_sentences_are_joined_in_turn():
