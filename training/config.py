@@ -76,6 +76,23 @@ class OptimizerConfig(Section):
     clip_value: Number | None = None  # each entry on its own
     average: bool = False  # averaged SGD: NT-ASGD's average of the weights (Merity 2017)
     average_after: int = 5  # epochs without progress before averaging starts
+    average_from: int | None = None  # or: the epoch, from 1, with which it starts
+
+
+class AugmentationConfig(Section):
+    """Of translation: shares of the training sources that are changed, anew each epoch."""
+
+    capitals: Number = 0.0
+    lower: Number = 0.0
+    no_end: Number = 0.0
+    typos: Number = 0.0
+    numbers: Number = 0.0
+    names: Number = 0.0
+    joined: Number = 0.0  # further pairs, of two or three in a row
+
+    def shares(self) -> dict[str, float]:
+        """How often each change of a pair is made."""
+        return {name: value for name, value in self.model_dump().items() if name != "joined"}
 
 
 class TrainingConfig(Section):
@@ -102,6 +119,7 @@ class TrainingConfig(Section):
     activation_l2: Number = 0.0  # AWD-LSTM's activation regularisation
     slowness_l2: Number = 0.0  # AWD-LSTM's temporal activation regularisation
     label_smoothing: Number = 0.0
+    augmentation: AugmentationConfig = AugmentationConfig()
     gradient_flow_every: int = 1000  # steps between looks at vanishing gradients; 0: never
     jit_compile: bool = False
     precision: Literal["float32", "mixed_bfloat16"] = "float32"  # of the products in a step

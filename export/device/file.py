@@ -16,7 +16,7 @@ from export.device.text import PAD, Characters, Tokenizer
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
-FORMAT = 1
+FORMATS = (1, 2)  # 2: translation with rules for what is carried over
 LARGEST_FILES = 2**26  # bytes of all associated files; those of a big vocabulary are 2 MB
 
 
@@ -82,8 +82,8 @@ def read_files(path: str) -> tuple[dict[str, Any], dict[str, str]]:
         about = json.loads(files["model.json"])
         if not isinstance(about["signatures"], list) or not isinstance(about["kind"], str):
             raise ValueError
-        if about["format"] != FORMAT:
-            raise DeviceError(f"{path} has format {about['format']}, this reads {FORMAT}")
+        if about["format"] not in FORMATS:
+            raise DeviceError(f"{path} has format {about['format']}, this reads {max(FORMATS)}")
         whole = hashlib.sha256(content[: about["bytes"]]).hexdigest() == about["sha256"]
     except OSError as error:
         raise DeviceError(f"cannot read {path}: {error.strerror}") from None

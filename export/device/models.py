@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from export.device.file import DeviceError, LiteFile
-from export.device.text import BOS, EOS, UNK
+from export.device.text import BOS, EOS, UNK, Carrier, compiled, replaced
 
 BLANK = re.compile("_{3,}")
 MARK = "<unk>"
+SENTENCE_END = "\x04"
 CONTINUED = re.compile("^##(.)")  # an unknown piece inside a word; kept: the rest
 Words = list[tuple[str, float]]
 
@@ -93,14 +94,31 @@ class Translate:
     def __init__(self, file: LiteFile) -> None:
         self.file = file
         self.source, self.target = file.tokenizers["source"], file.tokenizers["target"]
+        carry, cut = file.about.get("carry"), file.about.get("sentences")
+        self.carrier = None if carry is None else Carrier(carry)
+        self.cut = None if cut is None else compiled(cut)
 
     def translate(self, text: str, signature: str = "translate_beam") -> tuple[str, float]:
-        """The best translation and its score.
+        """The best translation and its score; of several sentences, joined and added.
 
         Args:
-            text: the source; more tokens than the file has places for are left out.
+            text: the source; more tokens (of a sentence) than the file has places for are left out.
             signature: "translate_beam", or "translate" for the greedy one, which is faster.
         """
+        sentences = [text] if self.cut is None else replaced(text, self.cut).split(SENTENCE_END)
+        found = [self.translate_sentence(sentence, signature) for sentence in sentences]
+        return " ".join(best for best, _ in found), sum(score for _, score in found)
+
+    def translate_sentence(self, text: str, signature: str) -> tuple[str, float]:
+        """The best translation of a sentence, with what is carried over, and its score."""
+        if self.carrier is None:
+            return self.translate_plain(text, signature)
+        prepared, values, curly = self.carrier.prepared(text)
+        translation, score = self.translate_plain(prepared, signature)
+        return self.carrier.restored(translation, values, curly), score
+
+    def translate_plain(self, text: str, signature: str) -> tuple[str, float]:
+        """The best translation of a text as the model reads it, and its score."""
         tokens = self.source.tokenize(text)[: self.file.length - 1]
         if not tokens:
             return "", 0.0

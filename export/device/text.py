@@ -22,6 +22,7 @@ BETWEEN_SPACES = re.compile(r"[^ \t\n\r]+")
 CONTINUATION = "##"
 LONGEST_WORD = 64
 CODE_POINTS = 0x110000
+OPEN, CLOSE = "\x01", "\x02"  # around what is carried over
 
 
 class Characters:
@@ -140,14 +141,67 @@ class Tokenizer:
 
     def detokenize(self, tokens: Sequence[str]) -> str:
         """Tokens as running text."""
-        text = " ".join(tokens)
-        for pattern, new in self.rules:
-            text = pattern.sub(new, text)
-        return text
+        return replaced(" ".join(tokens), self.rules)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Readable text for ids up to `<eos>` or padding."""
         return self.detokenize(self.tokens(ids))
+
+
+class Carrier:
+    """What a translation carries over: out of the source, and back into the translation.
+
+    Args:
+        rules: `carry` of model.json: lists of patterns and replacements, and single patterns.
+    """
+
+    def __init__(self, rules: dict[str, Any]) -> None:
+        self.prepare, self.values, self.quotes, self.last = (
+            compiled(rules[name]) for name in ("prepare", "values", "quotes", "last")
+        )
+        self.curly, self.capitals = (
+            re.compile(rules[name], re.ASCII) for name in ("curly", "capitals")
+        )
+        self.always_curly = bool(rules["always_curly"])
+        self.symbols = [chr(rules["first"] + k) for k in range(rules["count"])]
+
+    def prepared(self, text: str) -> tuple[str, list[str], bool]:
+        """The source with placeholders, what they stand for, whether its quotes are curly."""
+        curly = self.always_curly or self.curly.fullmatch(text) is not None
+        result, *marked = replaced(text, self.prepare).split(OPEN)
+        values: list[str] = []
+        for value, _, behind in (piece.partition(CLOSE) for piece in marked):
+            if len(values) < len(self.symbols):
+                result += self.symbols[len(values)] + behind
+                values.append(replaced(value, self.values))
+            else:
+                result += value + behind
+        if self.capitals.fullmatch(result):
+            result = result.lower()
+        return result, values, curly
+
+    def restored(self, translation: str, values: Sequence[str], curly: bool) -> str:
+        """A translation with what its placeholders stand for; what it lacks, in brackets."""
+        if curly:
+            translation = replaced(translation, self.quotes)
+        pairs = list(itertools.zip_longest(self.symbols, values, fillvalue=""))
+        lost = [f"[{value}]" for symbol, value in pairs if value and symbol not in translation]
+        for symbol, value in pairs:
+            translation = translation.replace(symbol, value)
+        translation = replaced(translation, self.last)
+        return " ".join([*([translation] if translation else []), *lost])
+
+
+def compiled(rules: Iterable[Sequence[str]]) -> list[tuple[re.Pattern[str], str]]:
+    """Patterns and replacements; `\\b` and `\\W` know ASCII alone."""
+    return [(re.compile(pattern, re.ASCII), new) for pattern, new in rules]
+
+
+def replaced(text: str, rules: Iterable[tuple[re.Pattern[str], str]]) -> str:
+    """A text after one rule after another."""
+    for pattern, new in rules:
+        text = pattern.sub(new, text)
+    return text
 
 
 def pieces(word: str, ranks: dict[tuple[str, str], int]) -> list[str]:

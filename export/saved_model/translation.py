@@ -3,10 +3,11 @@
     translate   text -> translations, scores       the five best, best first
     attention   text -> source, target, attention  where each token of the best was read from
 
-Tokenization, beam search and the handling of unknown words are in the graph, with stock ops. Where
-fewer than five translations are different, the places left over are "" with the lowest float32.
-`attention` is there for models that attend: tokens as the encoder reads them and as the decoder
-wrote them, "" behind the last, and a weight for each pair, 0 behind.
+Cutting into sentences, placeholders, tokenization, beam search and the handling of unknown words
+are in the graph, with stock ops. Where fewer than five translations are different, the places left
+over are "" with the lowest float32. `attention` is there for models that attend: tokens as the
+encoder reads them and as the decoder wrote them, "" behind the last, and a weight for each pair, 0
+behind. A text of several sentences is one there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from export.saved_model.graph import Signatures, Tensors, on_text, variables_of,
 from zoo.models import Seq2Seq
 from zoo.models.seq2seq.unknown_words import CONTINUED, MARK
 from zoo.text import BOS, EOS, PAD, UNK
+from zoo.text.carrying import carrier_of
+from zoo.text.graph.carrying import Carried, GraphCarrier, sentences_of
 from zoo.text.graph.tokenizers import graph_tokenizer
 from zoo.text.graph.words import GraphWordTokenizer
 
@@ -41,6 +44,8 @@ class TranslationGraph(tf.Module):
         self.beam = beam
         self.source = graph_tokenizer(model.source_tokenizer)
         self.target = graph_tokenizer(model.target_tokenizer)
+        direction = model.settings.carry_over
+        self.carrier = None if direction is None else GraphCarrier(carrier_of(direction))
         self.resources = variables_of(model)
         ids = tf.TensorSpec([None, None], tf.int32)
         search = tf.function(self._search, input_signature=[ids], autograph=False)
@@ -56,30 +61,55 @@ class TranslationGraph(tf.Module):
 
     def translate(self, text: tf.Tensor) -> Tensors:
         """The five best translations of each text [batch], and their scores."""
-        source_ids = self.source_ids(text)
+        if not self.python_model.settings.split_sentences:
+            return self.best(text)
+        sentences = sentences_of(text)
+        lengths = sentences.row_lengths()
+        best = self.best(sentences.values)
+        return tf.cond(tf.reduce_any(lengths > 1), lambda: joined(best, lengths), lambda: best)
+
+    def best(self, sentences: tf.Tensor) -> Tensors:
+        """The five best translations of each sentence, and their scores."""
+        carried = self.carried(sentences)
+        source_ids = self.source_ids(carried.text)
         ids, scores = self.search(source_ids)
         readable = self.target.decode(ids)  # [batch, 5]
         unknown = tf.reduce_any(source_ids == UNK) | tf.reduce_any(ids == UNK)
         readable = tf.cond(
             unknown,
-            lambda: self.with_source_words(readable, ids, source_ids, self.source_tokens(text)),
+            lambda: self.with_source_words(
+                readable, ids, source_ids, self.source_tokens(carried.text)
+            ),
             lambda: readable,
         )
+        if self.carrier is not None:
+            readable = self.carrier.restored(readable, carried)
         translations, scores = each_once(readable, scores)
         return {"translations": translations, "scores": scores}
 
+    def carried(self, sentences: tf.Tensor) -> Carried:
+        """Sentences as the model reads them, and what their placeholders stand for."""
+        if self.carrier is not None:
+            return self.carrier.prepared(sentences)
+        return Carried(sentences, tf.zeros([0, 0], tf.string), tf.zeros([0], tf.bool))
+
     def attention(self, text: tf.Tensor) -> Tensors:
         """The best translation of each text, and where its tokens were read from."""
-        source_ids = self.source_ids(text)
+        carried = self.carried(text)
+        source_ids = self.source_ids(carried.text)
         best = self.search(source_ids)[0][:, 0]  # [batch, time]
         read, written = source_ids != PAD, best != PAD
         weights = self.python_model.alignment_graph(source_ids, after_bos(best))
         both = written[:, :, tf.newaxis] & read[:, tf.newaxis]
-        typed = self.source_tokens(text)  # "" for <eos>
+        typed = self.source_tokens(carried.text)  # "" for <eos>
         known = tf.where(read, tf.gather(self.source.vocabulary, source_ids), "")
+        source = tf.where(typed == "", known, typed)
+        target = tf.where(written, tf.gather(self.target.vocabulary, best), "")
+        if self.carrier is not None:
+            source, target = (self.carrier.shown(side, carried) for side in (source, target))
         return {
-            "source": tf.where(typed == "", known, typed),
-            "target": tf.where(written, tf.gather(self.target.vocabulary, best), ""),
+            "source": source,
+            "target": target,
             "attention": tf.where(both, weights, 0.0),
         }
 
@@ -225,8 +255,31 @@ def each_once(texts: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     return texts, tf.gather(tf.where(kept, scores, NO_SCORE), order, batch_dims=1)
 
 
+def joined(best: Tensors, lengths: tf.Tensor) -> Tensors:
+    """The translations of texts from those of their sentences, as `zoo` joins them.
+
+    Args:
+        best: `translations` and `scores` [sentences, best].
+        lengths: sentences of each text [texts].
+    """
+    texts, scores = best["translations"], best["scores"]
+    of_text = tf.repeat(tf.range(tf.shape(lengths)[0]), lengths)  # [sentences]
+    count = tf.reduce_sum(tf.cast(scores > NO_SCORE, tf.int32), axis=1)
+    ranks = tf.range(BEST)[tf.newaxis, :]
+    places = tf.maximum(tf.minimum(ranks, count[:, tf.newaxis] - 1), 0)  # [sentences, best]
+    texts = tf.gather(texts, places, batch_dims=1)
+    texts = tf.strings.unsorted_segment_join(texts, of_text, tf.shape(lengths)[0], separator=" ")
+    scores = tf.math.segment_sum(tf.gather(scores, places, batch_dims=1), of_text)
+    kept = ranks < tf.math.segment_max(count, of_text)[:, tf.newaxis]
+    return {
+        "translations": tf.where(kept, texts, ""),
+        "scores": tf.where(kept, scores, NO_SCORE),
+    }
+
+
 def check_texts(model: Seq2Seq) -> list[str]:
     """Sources for the comparison: nothing, one word, some words, an unknown one among them."""
     words = [word for word in model.source_tokenizer.vocabulary[4:] if word.isalpha()][:6]
     sentence = " ".join(words)
-    return ["", words[0] if words else "a", sentence, f"{sentence} qxqzq {sentence}"]
+    several = f"{sentence}. {sentence.capitalize()} 1,5!"
+    return ["", words[0] if words else "a", sentence, f"{sentence} qxqzq {sentence}", several]

@@ -29,7 +29,12 @@ from export.tflite.module import LENGTH, Inputs, LiteModule, Text, padded_row
 from export.tflite.signatures import fixed
 from export.tflite.softmax import top_words
 from zoo.models import Seq2Seq
+from zoo.models.seq2seq.sentences import scored_pair, source_sentences
+from zoo.models.seq2seq.settings import Seq2SeqSettings
 from zoo.text import BOS, EOS, PAD, Tokenizer
+from zoo.text.carry_rules import CLEAN, COUNT, CURLY, FIRST
+from zoo.text.carrying import CAPITALS, carrier_of
+from zoo.text.sentences import RULES as SENTENCE_RULES
 
 BEAM = 5
 SourceAndTarget: TypeAlias = tuple[list[int], list[int] | None]
@@ -130,6 +135,7 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
             "length": self.length,
             "target_length": self.target_length,
             "reverse_source": bool(self.settings.reverse_source),
+            **carrying(self.settings),
         }
 
     def tokenizers(self) -> dict[str, Tokenizer]:
@@ -138,15 +144,18 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
 
     def sentences(self, texts: Iterable[Text] | None) -> list[SourceAndTarget]:
         """Source ids to compare on, of the texts or by chance, with those of a given target."""
-        source, target = self.python_model.source_tokenizer, self.python_model.target_tokenizer
+        source = self.python_model.source_tokenizer
         if texts is None:
             return [(ids, None) for ids in random_sentences(source.vocabulary_size)]
-        return [
-            (source.encode(text), None)
-            if isinstance(text, str)
-            else (source.encode(text.source), target.encode(text.target))
-            for text in texts
-        ]
+        return [self.sentence(text) for text in texts]
+
+    def sentence(self, text: Text) -> SourceAndTarget:
+        """A text's first sentence, or a pair, as ids of what the model reads and writes."""
+        source, target = self.python_model.source_tokenizer, self.python_model.target_tokenizer
+        if isinstance(text, str):
+            return source.encode(source_sentences(text, self.settings)[0].text), None
+        read, written = scored_pair(text.source, text.target, self.settings)
+        return source.encode(read), target.encode(written)
 
     def feeds(self, ids: list[int]) -> Inputs:
         """Inputs of `translate` and `encode`."""
@@ -159,3 +168,25 @@ class LiteTranslation(LiteModule[SourceAndTarget]):
     def compare(self, interpreter: Interpreter, sentences: list[SourceAndTarget]) -> Check:
         """The file's translations, and its words one by one, against the model's."""
         return compare_translation(self, interpreter, sentences)
+
+
+def carrying(settings: Seq2SeqSettings) -> dict[str, Any]:
+    """What model.json says of sentences and of what is carried over; nothing without either."""
+    about: dict[str, Any] = {}
+    if settings.split_sentences:
+        about["sentences"] = SENTENCE_RULES
+    if settings.carry_over is not None:
+        carrier = carrier_of(settings.carry_over)
+        source, target = carrier.rules.source, carrier.rules.target
+        about["carry"] = {
+            "prepare": (*CLEAN, *source.normal, *carrier.rules.convert, *source.marks),
+            "values": carrier.rules.values,
+            "quotes": target.quotes,
+            "last": target.last,
+            "curly": CURLY,
+            "capitals": CAPITALS,
+            "always_curly": carrier.always_curly,
+            "first": FIRST,
+            "count": COUNT,
+        }
+    return {"format": 2, **about} if about else {}

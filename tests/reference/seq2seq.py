@@ -57,23 +57,33 @@ def encode(model: Any, ids: list[int]) -> tuple[list[Array], Array, list[tuple[A
     xs = [array(encoder.embedding.embeddings)[i] for i in ids]
     states: list[tuple[Array, ...]] = []
     bridges = iter(encoder.bridges)
-    for layer in encoder.recurrent_layers:
+    for i, layer in enumerate(encoder.recurrent_layers):
+        below = xs if i and settings.residual else []
         if not settings.bidirectional_encoder:
             xs, last = read(settings, layer, xs)
+            xs = added(below, xs)
             states.append(last)
             context = last[0]
             continue
         past, first = read(settings, layer.forward_layer, xs)
         future, second = read(settings, layer.backward_layer, xs[::-1])
         xs = [np.concatenate(pair) for pair in zip(past, future[::-1], strict=True)]
+        xs = added(below, xs)
         both = [np.concatenate(pair) for pair in zip(first, second, strict=True)]
         context = both[0]
+        if i < settings.num_layers - settings.decoder_layers:
+            continue
         joined = []
         for s in both:
             bridge = next(bridges)
             joined.append(s @ array(bridge.kernel) + array(bridge.bias))
         states.append(tuple(joined))
-    return xs, context, states
+    return xs, context, states[-settings.decoder_layers :]
+
+
+def added(below: list[Array], xs: list[Array]) -> list[Array]:
+    """Residual layers add to what they read."""
+    return [x + b for x, b in zip(xs, below, strict=True)] if below else xs
 
 
 def attend(attention: Any, query: Array, memory: list[Array]) -> Array:
@@ -111,7 +121,8 @@ def log_probs(model: Any, source: list[int], inputs: list[int]) -> Array:
             kernel = level.projection.kernel if level.projection is not None else kernel
             p = parameters(settings.cell, kernel, recurrent)
             states[i], _ = step_of(settings)(p, x, states[i])
-            x = states[i][0]
+            h = states[i][0]
+            x = x + h if i and settings.residual else h
         if settings.readout_units:
             features = np.concatenate([x, *reversed(parts)])
             x = np.tanh(features @ array(decoder.readout.kernel) + array(decoder.readout.bias))

@@ -78,8 +78,10 @@ def _decay(state: RunState, config: TrainingConfig) -> None:
 
 
 def averaging_due(state: RunState, config: TrainingConfig) -> bool:
-    """NT-ASGD's trigger: no better figure for `average_after` epochs."""
+    """The epoch before `average_from`; NT-ASGD: no better figure for `average_after` epochs."""
     wanted = config.optimizer.average and not state.averaged_steps
+    if config.optimizer.average_from is not None:
+        return wanted and state.epoch + 1 >= config.optimizer.average_from
     return wanted and state.since_best >= config.optimizer.average_after
 
 

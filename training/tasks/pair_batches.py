@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from training.tasks.widths import Shape, few_shapes
+from training.tasks.widths import Shape, few_shapes, fitting
 from zoo.text import BOS, EOS, PAD
 from zoo.text.padding import pad
 
@@ -36,15 +36,6 @@ class EncodedPairs:
         both = zip(self.sources, self.targets, strict=True)
         sizes = [(len(target) + 1, max(len(source), 1)) for source, target in both]
         return np.array(sizes, dtype=np.int64).reshape(-1, 2)
-
-    def within(self, longest: int) -> EncodedPairs:
-        """The pairs of at most so many tokens on either side: a cut pair would teach to drop."""
-        kept = [
-            i
-            for i, (source, target) in enumerate(zip(self.sources, self.targets, strict=True))
-            if len(source) <= longest + 1 and len(target) <= longest
-        ]
-        return EncodedPairs([self.sources[i] for i in kept], [self.targets[i] for i in kept])
 
 
 def pair_batches(
@@ -72,7 +63,7 @@ def pair_batches(
     for start in starts:
         rows = order[start : start + batch_size]
         longest = tuple(map(int, lengths[rows].max(axis=0)))
-        shape = (WIDTH_MULTIPLE, WIDTH_MULTIPLE) if widths is None else widths[longest]
+        shape = (WIDTH_MULTIPLE, WIDTH_MULTIPLE) if widths is None else fitting(widths, longest)
         sources, targets = ([side[i] for i in rows] for side in (pairs.sources, pairs.targets))
         yield make_batch(sources, targets, batch_size, shape)
 

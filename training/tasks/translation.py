@@ -12,6 +12,7 @@ The second form needs no second pass over the vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from keras import ops
 
 from training.config import RunConfig, Section, checked
 from training.datasets import Corpus, Pair
+from training.tasks.augmentation import Augmentation
 from training.tasks.pair_batches import Batch, EncodedPairs, pair_batches, pair_widths
 from training.tasks.progress_bar import tracked
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
@@ -26,6 +28,7 @@ from zoo.errors import ZooError
 from zoo.layers import VocabularyOutput
 from zoo.metrics import bleu, perplexity
 from zoo.text import SubwordTokenizer, Tokenizer
+from zoo.text.carrying import SYMBOLS, Carrier, carrier_of
 from zoo.types import Tensor
 
 Groups = Mapping[str, Callable[[Any], bool]]  # by name: which pairs belong to it
@@ -36,6 +39,7 @@ class TranslationOptions(Section):
     """What `training.options` may say."""
 
     source_vocabulary_size: int | None = None  # as data.vocabulary_size
+    shared_vocabulary: bool = False  # one for both languages, of data.vocabulary_size
     valid_pairs: int = 1_000  # translated after each epoch, spread over the validation split
     valid_beam: int = 1
 
@@ -53,20 +57,49 @@ class TranslationTask(Task):
 
     def __init__(self, config: RunConfig, corpus: Corpus) -> None:
         self.options = checked(TranslationOptions, config.training.options, "training.options")
+        self.config = config
         train = training_examples(config, corpus)
         if not train or isinstance(train[0], str):
             raise ZooError(f"{config.data.name} holds no sentence pairs; a translation needs them")
         self.valid = evenly(unique_sources(corpus.valid), self.options.valid_pairs)
-        source_size = self.options.source_vocabulary_size
-        source = trained_tokenizer(sized(config, source_size), [pair.source for pair in train])
-        target = trained_tokenizer(config, [pair.target for pair in train])
-        super().__init__(config, corpus, source, target)
-        self.pairs = encoded(self.model, train).within(config.data.max_length)
-        self.widths = pair_widths(self.pairs, config.training.batch_size)
+        direction = config.model.options.get("carry_over")
+        carrier = None if direction is None else carrier_of(direction)
+        super().__init__(config, corpus, *self._tokenizers(train, carrier))
+        self.pairs = Augmentation(
+            tracked([(pair.source, pair.target) for pair in train], "encoding", len(train)),
+            self._encoded,
+            config.data.max_length,
+            config.training.augmentation,
+            carrier,
+        )
+        self.epoch_pairs = lru_cache(maxsize=1)(self._epoch_pairs)
+        # Of the first epoch whichever epoch a resumed run goes on with.
+        self.widths = pair_widths(self.epoch_pairs(0), config.training.batch_size)
+
+    def _tokenizers(
+        self, train: Sequence[Pair], carrier: Carrier | None
+    ) -> tuple[Tokenizer, Tokenizer]:
+        """Of source and target, or one for both; of texts as the model reads and writes them."""
+        texts = [(pair.source, pair.target) for pair in train]
+        if carrier is not None:
+            texts = [*(carrier.paired(*pair) for pair in texts), (" ".join(SYMBOLS),) * 2]
+        sources, targets = ([pair[side] for pair in texts] for side in (0, 1))
+        if self.options.shared_vocabulary:
+            shared = trained_tokenizer(self.config, [*sources, *targets])
+            return shared, shared
+        sized_config = sized(self.config, self.options.source_vocabulary_size)
+        return trained_tokenizer(sized_config, sources), trained_tokenizer(self.config, targets)
+
+    def _encoded(self, source: str, target: str) -> tuple[list[int], list[int]]:
+        """A pair as ids, the source in the encoder's order."""
+        return self.model.source_row(source), self.model.target_tokenizer.encode(target)
+
+    def _epoch_pairs(self, epoch: int) -> EncodedPairs:
+        return self.pairs.epoch(np.random.default_rng([self.config.seed, epoch, 1]))
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         size, rng = self.config.training.batch_size, self.shuffling(epoch)
-        return pair_batches(self.pairs, size, rng, self.widths)
+        return pair_batches(self.epoch_pairs(epoch), size, rng, self.widths)
 
     def steps_per_epoch(self) -> int:
         return -(-len(self.pairs) // self.config.training.batch_size)
@@ -114,13 +147,6 @@ def trained_tokenizer(config: RunConfig, sentences: Iterable[str]) -> Tokenizer:
     return SubwordTokenizer.train(
         unique, size=data.vocabulary_size, min_count=data.min_count, lowercase=data.lowercase
     )
-
-
-def encoded(model: Any, pairs: Sequence[Pair]) -> EncodedPairs:
-    """Pairs as ids, the source in the encoder's order."""
-    rows = tracked(pairs, "encoding", len(pairs))
-    both = [(model.source_row(p.source), model.target_tokenizer.encode(p.target)) for p in rows]
-    return EncodedPairs([source for source, _ in both], [target for _, target in both])
 
 
 def smoothing_term(

@@ -42,6 +42,21 @@ def few_shapes(shapes: np.ndarray, most: int = MOST_SHAPES) -> Mapping[Shape, Sh
     }
 
 
+def fitting(widths: Mapping[Shape, Shape], natural: Shape) -> Shape:
+    """What a shape is padded to: of one that `few_shapes` has not seen, the smallest that holds it.
+
+    Example:
+        >>> fitting({(3, 5): (4, 5), (9, 9): (9, 9)}, (5, 2))
+        (9, 9)
+    """
+    if natural in widths:
+        return widths[natural]
+    large = [
+        s for s in set(widths.values()) if all(a >= b for a, b in zip(s, natural, strict=True))
+    ]
+    return min(large, key=lambda shape: (sum(shape), shape), default=natural)
+
+
 def _merged(
     sizes: np.ndarray, counts: np.ndarray, group: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TypeAlias
 
 from zoo.text import bpe
+from zoo.text.carry_rules import SYMBOLS
 
 Rules: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -30,6 +31,14 @@ RULES: Rules = (
 )
 # Pieces are put together first; no word starts with the mark, since "#" is a word of its own.
 SUBWORD_RULES: Rules = ((f" {bpe.MARK}", ""), (f"^{bpe.MARK}", ""), *RULES)
+
+# For vocabularies with placeholders (zoo.text.carrying), which stand for numbers and names.
+_SYMBOL = f"[{SYMBOLS[0]}-{SYMBOLS[-1]}]"
+CARRYING_RULES: Rules = (
+    (f"({_SYMBOL}) ' s( |$)", r"\1's\2"),
+    *SUBWORD_RULES,
+    (f"([$£€¥#]) ({_SYMBOL})", r"\1\2"),
+)
 
 
 @cache

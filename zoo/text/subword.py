@@ -8,7 +8,8 @@ from typing import Self
 
 from zoo.errors import ZooError
 from zoo.text import bpe, segmentation
-from zoo.text.detokenization import SUBWORD_RULES, Rules
+from zoo.text.carry_rules import SYMBOLS
+from zoo.text.detokenization import CARRYING_RULES, SUBWORD_RULES, Rules
 from zoo.text.tokenizer import Settings, Tokenizer
 from zoo.text.vocabulary import CONTROL_TOKENS, EOS, UNK, is_storable
 
@@ -95,7 +96,7 @@ class SubwordTokenizer(Tokenizer):
 
     @property
     def rules(self) -> Rules:
-        return SUBWORD_RULES
+        return CARRYING_RULES if SYMBOLS[0] in self._ids else SUBWORD_RULES
 
     def id_pairs(self) -> dict[tuple[int, int], int]:
         """The id of the piece that two pieces make, by their ids; lower ids merge first."""

@@ -7,17 +7,23 @@ import subprocess
 import venv
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.device import runtime as device
-from export.device.text import Characters, Tokenizer
+from export.device.models import SENTENCE_END
+from export.device.text import Carrier, Characters, Tokenizer, compiled, replaced
 from export.tflite.package import class_runs, fold_runs, tokenizer_rules
+from export.tflite.translation import carrying
 from tests.helpers.corpus import english
 from tests.helpers.models import language_model
+from tests.zoo.text.test_carrying import ENGLISH, GERMAN
 from zoo.text import SubwordTokenizer, WordTokenizer
+from zoo.text.carrying import SYMBOLS, carrier_of
+from zoo.text.sentences import sentences_of
 
 ROOT = Path(__file__).parents[3]
 TRICKY = [
@@ -49,6 +55,23 @@ def both(request, characters):
     ours = TOKENIZERS[request.param]()
     rules = json.loads(json.dumps(tokenizer_rules(ours)))
     return ours, Tokenizer(rules, ours.vocabulary, characters[True])
+
+
+@pytest.mark.parametrize("direction", ["de_en", "en_de"])
+def test_what_is_carried_over_is_what_the_model_carries_over(direction):
+    ours = carrier_of(direction)
+    settings = SimpleNamespace(carry_over=direction, split_sentences=True)
+    about = json.loads(json.dumps(carrying(settings)))
+    theirs = Carrier(about["carry"])
+    assert about["format"] == 2
+    for text in [*GERMAN, *ENGLISH, *TRICKY, "RUF AN: 5!", " ".join(map(str, range(11)))]:
+        prepared, values, curly = theirs.prepared(text)
+        expected = ours.prepared(text)
+        assert (prepared, tuple(values)) == (expected.text, expected.values)
+        for answer in ("", f'"{prepared}"', f"Am {SYMBOLS[1]}."):
+            assert theirs.restored(answer, values, curly) == ours.restored(answer, expected)
+        cut = replaced(text, compiled(about["sentences"])).split(SENTENCE_END)
+        assert cut == sentences_of(text)
 
 
 @pytest.mark.parametrize("text", TRICKY)

@@ -16,9 +16,16 @@ TEXTS = [
     "qwertz Zaphod ist sehr qwertz",
     "sie sieht glücklich aus, „Tom“?",
     "Katze " * 150,
+    "Die Katze kam um 14.30 Uhr. Am 3. Mai ist „er“ klein! Er kam mit 1.234,5 Katzen und 7 qwertz.",
 ]
 SETTINGS = {
-    "attention": {**ALL_FIVE, "attention": "bahdanau", "length_alpha": 0.6},
+    "attention": {
+        **ALL_FIVE,
+        "attention": "bahdanau",
+        "length_alpha": 0.6,
+        "carry_over": "de_en",
+        "split_sentences": True,
+    },
     "base": {"cell": "lstm"},
 }
 

@@ -14,7 +14,13 @@ from zoo.errors import ZooError
 from zoo.text import BOS, EOS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converter's own deprecations
-TEXTS = ["Die Katze ist klein.", "", "qwertz Zaphod ist sehr qwertz", "Sie sieht „Tom“?"]
+TEXTS = [
+    "Die Katze ist klein.",
+    "",
+    "qwertz Zaphod ist sehr qwertz",
+    "Sie sieht „Tom“?",
+    "Die Katze kam um 14.30 Uhr. Am 3. Mai ist „er“ klein! Er kam mit 1.234,5 Katzen.",
+]
 SETTINGS = {
     "attention": {
         "separate_weights": True,
@@ -23,6 +29,8 @@ SETTINGS = {
         "attention": "bahdanau",
         "length_alpha": 0.6,
         "cell": "gru",
+        "carry_over": "de_en",
+        "split_sentences": True,
     },
     "base": {"cell": "lstm"},
 }

@@ -53,6 +53,12 @@ def test_averaging_comes_before_stopping():
     assert not state.stopped
 
 
+def test_averaging_can_start_with_an_epoch():
+    config = TrainingConfig(optimizer=OptimizerConfig(average=True, average_from=3))
+    due = [averaging_due(RunState(1.0, epoch=done), config) for done in range(4)]
+    assert due == [False, False, True, True]
+
+
 @pytest.mark.parametrize(("steps", "rate"), [(0, 0.25), (1, 0.5), (3, 1.0), (50, 1.0)])
 def test_warm_up_grows_linearly(steps, rate):
     state = RunState(learning_rate=1.0, steps=steps)

@@ -10,6 +10,7 @@ from keras import ops
 
 import zoo
 from training.config import (
+    AugmentationConfig,
     DataConfig,
     OptimizerConfig,
     RunConfig,
@@ -28,6 +29,7 @@ from training.tasks.translation import (
 )
 from zoo.errors import ZooError
 from zoo.text import BOS, EOS, PAD
+from zoo.text.carrying import SYMBOLS
 
 LETTERS = list("abcdefg")
 EPOCHS = 6
@@ -117,9 +119,24 @@ def test_batches_hold_every_pair_once():
         assert sorted(seen) == sorted(expected)
 
 
-def test_long_pairs_are_left_out():
-    pairs = EncodedPairs([[5] * 9 + [EOS], [5, EOS]], [[6], [6] * 8]).within(8)
-    assert pairs == EncodedPairs([[5, EOS]], [[6] * 8])
+def test_a_run_with_everything_is_the_same_again_and_has_one_vocabulary():
+    config = toy_config(carry_over="de_en", separate_weights=True, num_layers=2, decoder_layers=1)
+    config.training.options["shared_vocabulary"] = True
+    changes = {"lower": 0.5, "typos": 0.5, "joined": 0.5}
+    data = config.data.model_copy(update={"tokenizer": "subword", "lowercase": False})
+    training = config.training.model_copy(
+        update={"augmentation": AugmentationConfig(**changes), "batch_size": 4}
+    )
+    config = config.model_copy(update={"data": data, "training": training})
+    pairs = [Pair(f"Es sind {n} Hunde.", f"There are {n} dogs.") for n in range(9)]
+    task = TranslationTask(config, Corpus("toy", pairs, pairs, pairs))
+    assert task.model.source_tokenizer is task.model.target_tokenizer
+    assert set(SYMBOLS) <= set(task.model.source_tokenizer.vocabulary)
+    batches = [list(task.batches(epoch)) for epoch in (0, 0, 1)]
+    assert len(batches[0]) == task.steps_per_epoch() == 4  # 9 pairs and 4 joined ones
+    np.testing.assert_equal(batches[0], batches[1])
+    shown = [sorted(map(str, (b["source"] for b in epoch))) for epoch in batches]
+    assert shown[1] != shown[2]
 
 
 def test_the_source_is_turned_around_in_the_batch(monkeypatch):

@@ -36,6 +36,7 @@ class Decoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.feed_context, attending = settings.feed_context, settings.attention is not None
+        self.residual = settings.residual and settings.decoder_layers > 1
         top = encoder.forward_layer(settings.num_layers - 1)
         word_sizes = [settings.embedding_dim] if self.feed_context else []
         context_sizes = [encoder.output_size] if self.feed_context or attending else []
@@ -50,7 +51,7 @@ class Decoder(keras.layers.Layer):
             self.embedding.build()
         self.levels = [
             self._level(i, settings, encoder, [*word_sizes, *context_sizes])
-            for i in range(settings.num_layers)
+            for i in range(settings.decoder_layers)
         ]
         self.attention: Any = None
         if attending:
@@ -63,7 +64,7 @@ class Decoder(keras.layers.Layer):
             self.readout = SplitDense(sizes, self.output_size, use_bias=True, name="readout")
         self.dropouts = [
             layers.LockedDropout(settings.dropout, name=f"dropout_{i}")
-            for i in range(settings.num_layers + 1)
+            for i in range(settings.decoder_layers + 1)
         ]
         self.built = True
 
@@ -139,7 +140,7 @@ class Decoder(keras.layers.Layer):
             y = self.dropouts[0](y, training=training)
         grouped = self._grouped(states)
         if self.attention is not None:
-            hidden, readout_context = self._attending(inputs, y, grouped, source, training)
+            hidden, readout_context, _ = self._attending(inputs, y, grouped, source, training)
         else:
             hidden, readout_context = self._unattending(inputs, y, grouped, source, training)
         return self.dropouts[-1](self._read(hidden, readout_context, y), training=training)
@@ -166,33 +167,41 @@ class Decoder(keras.layers.Layer):
             self.levels[1:], grouped[1:], self.dropouts[1:-1], strict=True
         ):
             input_terms = level.project_inputs(dropout(hidden, training=training))
-            hidden = level.run(input_terms, state, training)
+            h = level.run(input_terms, state, training)
+            hidden = hidden + h if self.residual else h
         return hidden, readout_context
 
     def _attending(
         self, inputs: Tensor, y: Tensor, grouped: Any, source: Tensor, training: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Step by step, since c_t depends on h_{t-1}; h_t and c_t, [batch, time, .]."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Step by step, since c_t depends on the top's h_{t-1}; [batch, time, .] each.
+
+        Returns:
+            What the top gives, c_t, and the top's h_t, another than the first with `residual`.
+        """
         input_terms = self._first_input(y, None)
         shape = (*ops.shape(inputs), input_terms.shape[-1])
         input_terms = ops.transpose(ops.broadcast_to(input_terms, shape), (1, 0, 2))
         advances = [level.advance(training) for level in self.levels]
         masks = [self._level_mask(i, s[0], training) for i, s in enumerate(grouped)]
 
-        def body(flat: Any, inputs_t: Any) -> tuple[Tensor, Tensor]:
+        def body(flat: Any, inputs_t: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
             before = self._grouped(flat)
             level_context, readout_context = self._split(self._attend(before[-1][0], source))
             p = inputs_t[0] + level_context
-            after: list[Tensor] = []
+            x, after = p, list[Tensor]()
             for i, (advance, state) in enumerate(zip(advances, before, strict=True)):
                 if i:
-                    p = self.levels[i].project_inputs(after[-len(state)] * masks[i])
-                after += advance(p, state)
-            return tuple(after), (after[-len(before[-1])], readout_context)
+                    p = self.levels[i].project_inputs(x * masks[i])
+                h, *others = advance(p, state)
+                x = x + h if i and self.residual else h
+                after += [h, *others]
+            return tuple(after), (x, readout_context, *([h] if self.residual else []))
 
         flat = tuple(s for state in grouped for s in state)
-        _, (hidden, readout_context) = scan(body, flat, (input_terms,))
-        return ops.transpose(hidden, (1, 0, 2)), ops.transpose(readout_context, (1, 0, 2))
+        _, outputs = scan(body, flat, (input_terms,))
+        outputs = [ops.transpose(output, (1, 0, 2)) for output in outputs]
+        return outputs[0], outputs[1], outputs[-1] if self.residual else outputs[0]
 
     def _level_mask(self, i: int, h: Tensor, training: bool) -> Tensor:
         """Locked dropout of level i's input, [batch, units]."""
@@ -203,7 +212,7 @@ class Decoder(keras.layers.Layer):
         """α of each step of teacher forcing: [batch, time, source]."""
         grouped = self._grouped(states)
         y = None if self.embedding is None else self.embedding(inputs)
-        hidden, _ = self._attending(inputs, y, grouped, source, False)
+        _, _, hidden = self._attending(inputs, y, grouped, source, False)
         queries = ops.concatenate([ops.expand_dims(grouped[-1][0], 1), hidden[:, :-1]], axis=1)
         mask, keys = source["source_mask"], source["keys"]
         return self.attention(queries, source["values"], mask, keys)[1]
@@ -223,12 +232,14 @@ class Decoder(keras.layers.Layer):
             level_context, readout_context = self._split(repeated(source["context"], rows))
         input_term = self._first_input(y, level_context)  # p_t, [rows or 1, gates * units]
         input_term = ops.broadcast_to(input_term, (rows, input_term.shape[-1]))
-        new: list[Tensor] = []
+        x, new = input_term, list[Tensor]()
         for i, (level, state) in enumerate(zip(self.levels, grouped, strict=True)):
             if i:
-                input_term = level.project_inputs(new[-len(state)])
-            new += level.advance()(input_term, state)
-        return self._read(new[-len(grouped[-1])], readout_context, y), new
+                input_term = level.project_inputs(x)
+            h, *others = level.advance()(input_term, state)
+            x = x + h if i and self.residual else h
+            new += [h, *others]
+        return self._read(x, readout_context, y), new
 
     def _attend(self, query: Tensor, source: Tensor) -> Tensor:
         """Σ_j α_tj values_j for h_{t-1}; several hypotheses of a row share its source."""

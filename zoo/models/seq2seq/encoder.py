@@ -39,6 +39,8 @@ class Encoder(keras.layers.Layer):
             self.recurrent_layers.append(layer)
             width = self.forward_layer(i).output_size * (2 if self.both else 1)
         self.output_size = width
+        self.residual = settings.residual
+        self.first_bridged = settings.num_layers - settings.decoder_layers
         self.dropouts = [
             layers.LockedDropout(settings.dropout, name=f"dropout_{i}")
             for i in range(settings.num_layers + 1)
@@ -60,7 +62,7 @@ class Encoder(keras.layers.Layer):
     def _make_bridges(self) -> list[Any]:
         """One a state tensor: both directions' last states to the decoder's first."""
         bridges = []
-        for i in range(len(self.recurrent_layers)):
+        for i in range(self.first_bridged, len(self.recurrent_layers)):
             forward = self.forward_layer(i)
             for name, size in zip(forward.state_names, forward.state_size, strict=True):
                 bridge = keras.layers.Dense(size, name=f"bridge_{i}_{name}")
@@ -84,19 +86,20 @@ class Encoder(keras.layers.Layer):
 
         Returns:
             Top outputs [batch, source, width]; c = h_T [batch, width]; and the decoder's first
-            states, layer by layer, [batch, size] each.
+            states, one of its layers after another, [batch, size] each.
         """
         x = self.embedding(ids, training=training)
         states: list[Tensor] = []
         for i, layer in enumerate(self.recurrent_layers):
-            x = self.dropouts[i](x, training=training)
-            x, *last = layer(x, mask=mask, training=training)
+            read = self.dropouts[i](x, training=training)
+            h, *last = layer(read, mask=mask, training=training)
+            x = x + h if i and self.residual else h
             if self.both:
                 half = len(last) // 2
                 ends = zip(last[:half], last[half:], strict=True)  # left to right, right to left
                 last = [ops.concatenate(pair, axis=-1) for pair in ends]
             context = last[0]
-            states += last
+            states += last if i >= self.first_bridged else []
         if self.both:
             states = [bridge(s) for bridge, s in zip(self.bridges, states, strict=True)]
         return self.dropouts[-1](x, training=training), context, states

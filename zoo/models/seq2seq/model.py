@@ -83,6 +83,12 @@ class Seq2Seq(Translator, Inspected):
         max_target_length: longer translations are not tried.
         length_alpha: the search's length normalisation where a call gives none; 0 for none.
         cell_options: further arguments of the recurrent layers.
+        residual: whether each layer from the second on adds its h to what it reads (III).
+        decoder_layers: recurrent layers of the decoder, which start from the encoder's last so
+            many; None for as many as it has.
+        carry_over: "de_en" or "en_de": numbers, codes, addresses and their like are carried over
+            by placeholders (see `zoo.text.carrying`); None leaves them to the model.
+        split_sentences: whether the sentences of a text are translated one by one.
 
     Example:
         >>> import zoo
@@ -117,6 +123,10 @@ class Seq2Seq(Translator, Inspected):
         max_target_length: int = 100,
         length_alpha: float = 0.0,
         cell_options: dict[str, Any] | None = None,
+        residual: bool = False,
+        decoder_layers: int | None = None,
+        carry_over: str | None = None,
+        split_sentences: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(target_tokenizer, **kwargs)
@@ -141,11 +151,20 @@ class Seq2Seq(Translator, Inspected):
             max_target_length=max_target_length,
             length_alpha=length_alpha,
             cell_options=dict(cell_options or {}),
+            residual=residual,
+            decoder_layers=num_layers if decoder_layers is None else decoder_layers,
+            carry_over=carry_over,
+            split_sentences=split_sentences,
         )
-        words = target_tokenizer.vocabulary_size
-        self.encoder = Encoder(source_tokenizer.vocabulary_size, self.settings, name="encoder")
+        self._make_halves()
+
+    def _make_halves(self) -> None:
+        """Encoder, decoder and output layer, built."""
+        words = self.target_tokenizer.vocabulary_size
+        source_words = self.source_tokenizer.vocabulary_size
+        self.encoder = Encoder(source_words, self.settings, name="encoder")
         self.decoder = Decoder(words, self.settings, self.encoder, name="decoder")
-        embedding = self.decoder.embedding if tied else None
+        embedding = self.decoder.embedding if self.settings.tied else None
         self.output_projection = layers.VocabularyOutput(words, tied_to=embedding, name="output")
         self(np.full((1, 2), EOS, np.int32), np.full((1, 2), BOS, np.int32))
 
@@ -182,7 +201,7 @@ class Seq2Seq(Translator, Inspected):
         """Names of the state entries that each step changes."""
         return [
             f"layer_{i}_{name}"
-            for i in range(self.settings.num_layers)
+            for i in range(self.settings.decoder_layers)
             for name in self.encoder.forward_layer(i).state_names
         ]
 

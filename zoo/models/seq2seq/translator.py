@@ -21,6 +21,13 @@ from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
 from zoo.models.language_model import Score, checked_texts
+from zoo.models.seq2seq.sentences import (
+    Scored,
+    joined,
+    restored,
+    scored_pair,
+    source_sentences,
+)
 from zoo.models.seq2seq.settings import Seq2SeqSettings
 from zoo.models.seq2seq.unknown_words import with_source_words
 from zoo.text import BOS, EOS, PAD, UNK
@@ -94,10 +101,12 @@ class Translator(PresetModel):
         """The best translations of each text, best first, with their scores.
 
         Unknown words are never lost: an `<unk>` in a translation becomes the source word that it
-        stands for, and unknown source words that no `<unk>` stands for follow in brackets. Texts
-        of more than `max_source_length` tokens are cut there. An empty text has one translation,
-        the empty text, of score 0. Translations that read the same are listed once, so a list
-        may be shorter than `n_best`.
+        stands for, and unknown source words that no `<unk>` stands for follow in brackets, as does
+        what the model should carry over (`carry_over`) and does not. With `split_sentences` the
+        sentences of a text are translated one by one and joined, their scores added. Texts
+        (sentences) of more than `max_source_length` tokens are cut there. An empty text has one
+        translation, the empty text, of score 0. Translations that read the same are listed once,
+        so a list may be shorter than `n_best`.
 
         Args:
             texts: the sources.
@@ -107,8 +116,7 @@ class Translator(PresetModel):
             rescore: a language model of the target language that re-ranks the search's `beam`
                 best: score = (log P(y | x) + rescore_weight · log P(y)) / lp(n).
             rescore_weight: weight of the language model.
-            mark_lost: list the unknown source words that no `<unk>` stands for, in brackets. They
-                are for a reader; BLEU is measured without.
+            mark_lost: list what is lost in brackets: for a reader; BLEU is measured without.
 
         Example:
             >>> import zoo
@@ -117,19 +125,23 @@ class Translator(PresetModel):
             >>> mt.translate([""])
             [[('', 0.0)]]
         """
-        texts = checked_texts(texts)
+        parts = [source_sentences(text, self.settings) for text in checked_texts(texts)]
+        sentences = [sentence for part in parts for sentence in part]
         alpha = self.settings.length_alpha if length_alpha is None else length_alpha
         Beam(beam, n_best, alpha)  # refuses what is out of range
         listed = beam if rescore is not None else n_best
-        answers = []
-        for text, found in zip(texts, self.search(texts, beam, listed, alpha), strict=True):
-            readable = self.readable(text, [h.ids for h in found], mark_lost)
+        answers: list[Scored] = []
+        hypotheses = self.search([s.text for s in sentences], beam, listed, alpha)
+        for sentence, found in zip(sentences, hypotheses, strict=True):
+            readable = self.readable(sentence.text, [h.ids for h in found], mark_lost)
+            readable = restored(readable, sentence, self.settings, mark_lost)
             pairs = list(zip(readable, found, strict=True))
             scored = [(translation, h.score) for translation, h in pairs]
             if rescore is not None:
                 scored = rescored(pairs, rescore, rescore_weight, alpha)
             answers.append(unique(scored)[:n_best])
-        return answers
+        following = iter(answers)
+        return [joined([next(following) for _ in part]) for part in parts]
 
     def score(self, pairs: Iterable[tuple[str, str]]) -> list[Score]:
         """log P(target | source) of each pair of texts, `<eos>` counted.
@@ -144,6 +156,7 @@ class Translator(PresetModel):
         checked = [checked_texts(pair) for pair in pairs]
         if any(len(pair) != 2 for pair in checked):
             raise ZooError("score takes pairs: (source, target), ...")
+        checked = [list(scored_pair(pair[0], pair[1], self.settings)) for pair in checked]
         targets = [self.target_tokenizer.encode(target) for _, target in checked]
         log_probs = self.score_ids([source for source, _ in checked], targets)
         return [
@@ -237,7 +250,7 @@ class Translator(PresetModel):
     def _max_target_length(self) -> int:
         return int(self.settings.max_target_length)
 
-    # --- sources and readable targets -------------------------------------------------------
+    # --- sources, as `source_sentences` gives them, and readable targets --------------------
 
     def source_tokens(self, text: str) -> list[str]:
         """A source's tokens in the order in which the encoder reads them, cut to the limit."""

@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.text import bpe, codepoints
-from zoo.text.detokenization import SUBWORD_RULES
 from zoo.text.graph.segmentation import CodePointTable, WordCutter, Words, joined_text
 from zoo.text.graph.words import ragged, vocabulary_asset
 from zoo.text.subword import SubwordTokenizer
@@ -25,7 +24,7 @@ class GraphSubwordTokenizer(tf.Module):
 
     def __init__(self, tokenizer: SubwordTokenizer) -> None:
         super().__init__()
-        vocabulary = tokenizer.vocabulary
+        vocabulary, self.rules = tokenizer.vocabulary, tokenizer.rules
         self.size = len(vocabulary)
         self.cut = WordCutter(tokenizer)
         self.first_ids = CodePointTable(character_ids(vocabulary, continues=False))
@@ -46,7 +45,7 @@ class GraphSubwordTokenizer(tf.Module):
 
     def decode(self, ids: tf.Tensor) -> tf.Tensor:
         """Text of ids up to `<eos>` or padding: int32 [..., time] -> string [...]."""
-        return joined_text(self.vocabulary, ids, SUBWORD_RULES)
+        return joined_text(self.vocabulary, ids, self.rules)
 
     def _characters(self, words: Words) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """One-character pieces, the chunk of a word that each is in, and each text's first chunk.

@@ -31,6 +31,16 @@ AGAINST_NUMPY = [
     {"cell": "lstm", **ALL_FIVE, "attention": "bahdanau", "attention_units": 3},
     {"cell": "gru", **I_II, "attention": "bahdanau", "readout_units": 4, "tied": True},
     {"cell": "gru", **I_II, "readout_units": 6},
+    {"cell": "gru", **I_II, "num_layers": 3, "residual": True, "readout_units": 6},
+    {
+        "cell": "lstm",
+        **I_II,
+        "num_layers": 3,
+        "residual": True,
+        "decoder_layers": 2,
+        "bidirectional_encoder": True,
+        "attention": "bahdanau",
+    },
 ]
 
 
