@@ -1,6 +1,8 @@
-# make serve   install, export the shipped presets, serve them on 127.0.0.1, ask two questions
+# make serve   install, export the shipped presets, serve them on 127.0.0.1, ask three questions
+#              (make serve VERBOSE=1 shows the server's log)
 # make test    install, then the whole test suite
 # make test-spark   the tests of the Spark job (needs Java 17)
+# make docs    the documentation as a web site in build/site
 # make lint    ruff (format and rules) and mypy
 # make bench   every benchmark, short form
 # make lock    write the lock files anew from setup.cfg's ranges (needs uv)
@@ -13,10 +15,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: serve test test-spark lint bench lock clean
+.PHONY: serve test test-spark lint bench docs lock clean
 
 serve: $(VENV)/.serve-installed
-	$(BIN)/python -m serving.quickstart
+	$(BIN)/python -m serving.quickstart $(if $(VERBOSE),--verbose)
 
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/spark
@@ -31,6 +33,9 @@ lint: $(VENV)/.test-installed
 
 bench: $(VENV)/.test-installed
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.test-installed
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 lock:
 	uv pip compile setup.cfg --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c lock-constraints.txt -o requirements.lock

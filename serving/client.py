@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from serving.errors import HTTP_STATUS, Code, ServingError, invalid_argument
+from zoo.quiet import quiet_when_imported
 
 if TYPE_CHECKING:
     import grpc
@@ -258,6 +259,7 @@ KEY_VARIABLE = "ZOO_API_KEY"
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask a server from the command line: a JSON line a text; exit code 2 when it refuses."""
     options = _parser().parse_args(argv)
+    quiet_when_imported()
     named = {"model": options.model} if options.model else {}
     try:
         with _client(options) as client:

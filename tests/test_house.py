@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 # Each package's rooms, lowest first: a room imports itself and what stands before it.
 ROOMS = {
     "zoo": (
-        *("_version", "errors", "types", "processors", "io", "selection", "backend"),
+        *("_version", "errors", "quiet", "types", "processors", "io", "selection", "backend"),
         *("text", "layers", "ngrams", "metrics", "decoding", "presets", "models", "cli"),
     ),
     "training": (

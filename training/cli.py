@@ -36,8 +36,20 @@ def train(options: argparse.Namespace, export: Export) -> Rows:
     except Stopped as stop:
         print(f"zoo train: {stop.line}", file=sys.stderr)
         raise
+    print(where_it_lies(out), file=sys.stderr)
     for kind in config.export:
         yield from export(out, kind, out.with_name(out.name + SUFFIXES[kind]))
+
+
+def where_it_lies(out: Path) -> str:
+    """Where a run has left its model, and its log and curves if it has any, in a line each."""
+    from training.run.loop import directory_of
+
+    log, curves = directory_of(out) / "log.csv", directory_of(out) / "tensorboard"
+    lines = [f"model: {out}"]
+    lines += [f"log: {log}"] if log.is_file() else []
+    lines += [f"curves: tensorboard --logdir {curves}"] if curves.is_dir() else []
+    return "\n".join(lines)
 
 
 def publish(options: argparse.Namespace) -> Rows:

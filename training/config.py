@@ -20,7 +20,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, did_you_mean
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -184,8 +184,11 @@ def find_config(path: str | Path) -> Path:
     for candidate in (Path(path), CONFIGS / f"{path}.yaml", CONFIGS / Path(path).name):
         if candidate.is_file():
             return candidate
-    known = ", ".join(path.stem for path in published_configs())
-    raise ZooError(f"no config file {str(path)!r}; configs that come along: {known}")
+    known = [path.stem for path in published_configs()]
+    raise ZooError(
+        f"no config file {str(path)!r}{did_you_mean(str(path), known)}; configs that come along: "
+        + ", ".join(known)
+    )
 
 
 def published_configs() -> list[Path]:

@@ -9,6 +9,10 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from zoo.quiet import held_stderr
+
+SERVER_LEVEL = "2"  # what TensorFlow writes later: errors, for the server's log
+
 
 class _WithoutJax(MetaPathFinder):
     def find_spec(
@@ -31,6 +35,7 @@ def import_tensorflow() -> None:
     finder = _WithoutJax()
     sys.meta_path.insert(0, finder)
     try:
-        importlib.import_module("tensorflow")
+        with held_stderr(SERVER_LEVEL):
+            importlib.import_module("tensorflow")
     finally:
         sys.meta_path.remove(finder)

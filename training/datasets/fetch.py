@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import threading
+import urllib.request
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from training.datasets.sources import Source
+from zoo.errors import ZooError
 from zoo.io import cache_folder, read_text_lines, write_atomically
 
 
@@ -42,3 +47,33 @@ def _tatoeba_lines(pairs: Path, file: str) -> str:
     lines = read_text_lines(pairs)
     english = dict.fromkeys(line.split("\t")[0] for line in lines)
     return "".join(f"{line}\n" for line in (english if file.endswith("eng.txt") else lines))
+
+
+def check_reachable(url: str, seconds: float = 6.0) -> None:
+    """Refuse an address that does not answer; TensorFlow Datasets would try it for minutes.
+
+    Args:
+        url: of a file; where a proxy is set up for its scheme, the proxy must answer.
+        seconds: how long it may take, the look-up of its name included.
+    """
+    place = urlsplit(urllib.request.getproxies().get(urlsplit(url).scheme) or url)
+    host, port = place.hostname or "", place.port or (443 if place.scheme == "https" else 80)
+    failed: list[OSError | None] = []
+
+    def connect() -> None:
+        try:
+            socket.create_connection((host, port), seconds).close()
+            failed.append(None)
+        except OSError as error:
+            failed.append(error)
+
+    # In a thread: how long a name is looked up for nobody can say.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    reason = failed[0] if failed else TimeoutError(f"no answer in {seconds:.0f} s")
+    if reason is not None:
+        raise ZooError(
+            f"{host} cannot be reached ({reason}); give --data-dir with the corpus's files, or "
+            "connect to the network"
+        )

@@ -9,7 +9,7 @@ from training.datasets.corpus import SPLITS, Corpus, reverse
 from training.datasets.labelled import languages_of, own_labelled
 from training.datasets.readers import own_corpus, read_source
 from training.datasets.sources import SOURCES
-from zoo.errors import ZooError
+from zoo.errors import ZooError, did_you_mean
 from zoo.models.base import Kind
 
 REVERSED = {"tatoeba_en_de": "tatoeba_de_en", "multi30k_en_de": "multi30k_de_en"}
@@ -62,8 +62,9 @@ def load(
         return own_corpus(name_or_path, [path / f"{part}.txt" for part in SPLITS], kind)
     if path.is_file():
         return own_corpus(name_or_path, [path] * 3, kind)
-    known = ", ".join((*SOURCES, *REVERSED))
-    raise ZooError(f"no data set or file {name_or_path!r}; data sets are {known}")
+    known = (*SOURCES, *REVERSED)
+    guess = did_you_mean(name_or_path, known)
+    raise ZooError(f"no data set or file {name_or_path!r}{guess}; data sets are {', '.join(known)}")
 
 
 def _check_kind(name: str, kind: Kind | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -11,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from training.datasets.builders import BUILDERS, SPLIT_NAMES
 from training.datasets.corpus import Corpus, Pair
+from training.datasets.fetch import check_reachable
 from training.datasets.sources import SOURCES
 from zoo.errors import ZooError
 from zoo.io import cache_folder
@@ -28,6 +30,8 @@ def prepared(
     """One of our corpora through its builder, prepared (and downloaded) if it is not yet."""
     source = SOURCES[name]
     folder = data_dir or str(cache_folder() / "tfds")
+    if manual_dir is None and not (Path(folder) / name).exists():
+        check_reachable(source.url)
     builder = BUILDERS[name](data_dir=folder, **({"config": config} if config else {}))
     _prepare(builder, manual_dir, f"{source.url} ({{}}); give --data-dir")
     parts = {part: _ours(builder, split) for split, part in SPLIT_NAMES.items()}

@@ -124,7 +124,7 @@ class Run:
         with self._evaluated_weights():
             figures = self.task.evaluate()
             figure = figures[self.task.figure]
-            rate = float(self.trainer.optimizer.learning_rate)
+            rate = float(f"{float(self.trainer.optimizer.learning_rate):.6g}")  # of a float32
             goal = figure if self.task.lower_is_better else -figure
             if after_epoch(state, goal, self.config.training):
                 self._save_preset(figures)
@@ -150,12 +150,20 @@ class Run:
         self.timed_from = time.monotonic()
         name, left = f"epoch {self.state.epoch + 1}", self.task.steps_per_epoch() - done
         with stop_requests() as asked:
-            for counted, batch in tracked(prefetched(batches, self._placed), name, left):
+            placed = prefetched(batches, self._placed)
+            for counted, batch in tracked(placed, name, left, self._figures_so_far):
                 self.step(batch, counted)
                 if asked or time.monotonic() >= self.stop_at:
                     self.save()
                     raise Stopped(self.state.steps, self.checkpoint)
         self.save()  # so that an end during the validation loses nothing
+
+    def _figures_so_far(self) -> str:
+        """The epoch's figures for the bar, as far as losses have been looked at."""
+        state = self.state
+        if not state.epoch_tokens:
+            return ""
+        return figures_so_far(state.mean_loss, state.epoch_tokens / max(state.epoch_seconds, 1e-9))
 
     def _placed(self, batch: Batch) -> tuple[int, Mapping[str, Tensor]]:
         """How many tokens a batch counts, and the batch where the step takes it from."""
@@ -224,6 +232,17 @@ class Run:
                 "train_command": f"zoo train {self.config.name}",
             },
         )
+
+
+def figures_so_far(loss: float, tokens_per_second: float) -> str:
+    """An epoch's loss (nats a token), its perplexity and speed.
+
+    Example:
+        >>> figures_so_far(3.0, 12345.6)
+        'loss 3.000  perplexity 20.1  12,346 tokens/s'
+    """
+    perplexity = f"{math.exp(loss):.1f}" if loss < 50 else "beyond 10^21"
+    return f"loss {loss:.3f}  perplexity {perplexity}  {tokens_per_second:,.0f} tokens/s"
 
 
 def directory_of(out: Path) -> Path:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-def tracked(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    """The items, with a bar on stderr while they are consumed."""
+def tracked(
+    items: Iterable[Item],
+    description: str,
+    total: int | None = None,
+    figures: Callable[[], str] = str,
+) -> Iterator[Item]:
+    """The items, with a bar on stderr while they are consumed.
+
+    Args:
+        items: what is consumed.
+        description: stands before the bar.
+        total: how many there are.
+        figures: what stands behind the bar, asked for after each item.
+    """
     if not sys.stderr.isatty():
         yield from items
         return
@@ -28,6 +40,10 @@ def tracked(items: Iterable[Item], description: str, total: int | None = None) -
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield from bar.track(items, total=total, description=description)
+        task = bar.add_task(description, total=total, figures="")
+        for item in items:
+            yield item
+            bar.update(task, advance=1, figures=figures())

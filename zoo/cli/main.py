@@ -6,18 +6,18 @@ Exit codes: 0 done; 2 bad usage or bad input, said in one line on stderr; 1 anyt
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 from zoo.cli.parser import build_parser
+from zoo.cli.show import print_presets
 from zoo.cli.verbs import call_by_name, list_verb
 from zoo.errors import ZooError
+from zoo.quiet import import_quietly
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.verb is not list_verb:
             import_quietly("keras")
-        for row in options.verb(options):
+        rows = options.verb(options)
+        if options.verb is list_verb and not options.json and sys.stdout.isatty():
+            print_presets(rows)
+            return 0
+        for row in rows:
             print_row(row, options)
         return 0
     except ZooError as error:
@@ -48,30 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         print(f"zoo {options.name}: {reason[:500]} (ZOO_TRACEBACK=1 shows where)", file=sys.stderr)
         return 1
-
-
-def import_quietly(module: str) -> None:
-    """Import what imports TensorFlow without the lines it writes about itself.
-
-    Some of them come before it looks at TF_CPP_MIN_LOG_LEVEL, so the stream itself is held. A user
-    who set that to less than 3 sees them, and so does anyone for whom the import fails.
-    """
-    if os.environ["TF_CPP_MIN_LOG_LEVEL"] < "3":
-        importlib.import_module(module)
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            importlib.import_module(module)
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def print_row(row: dict[str, Any], options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
@@ -20,6 +21,7 @@ from zoo.cli.show import (
     show_translations,
     show_words,
 )
+from zoo.errors import did_you_mean
 
 LANGUAGE_PRESET = "lstm_tatoeba_en"
 FILL_PRESET = "birnn_tatoeba_en"
@@ -30,10 +32,17 @@ TRANSLATION_PRESET = "seq2seq_tatoeba_de_en"
 Subparsers: TypeAlias = Any  # what `add_subparsers` gives: argparse has no public name for it
 
 
+# How argparse says that a word is none of those that it may be.
+CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+
+
 class Parser(argparse.ArgumentParser):
     """Says what was wrong in one line and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
+        wrong = CHOICE.search(message)
+        known = re.findall(r"[\w-]+", wrong.group(2)) if wrong else []
+        message += did_you_mean(wrong.group(1), known) if wrong else ""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 

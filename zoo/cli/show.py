@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -43,6 +44,41 @@ def show_preset(row: dict[str, Any]) -> str:
         f"{row['name']}: {row['description']} "
         f"[{row['parameters']:,} parameters; {row['data']}; {row['licence']}; {figures}]"
     )
+
+
+# The figures of `zoo list` that fit a terminal: the first that a preset has.
+HEADLINES = ("perplexity", "cloze_perplexity", "bleu", "accuracy")
+
+
+def print_presets(rows: Iterable[dict[str, Any]]) -> None:
+    """The presets as a table, for a terminal; in a pipe each has a line of its own."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("preset", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    for title in ("parameters", "figure"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["name"], row["description"], f"{row['parameters']:,}", headline(row["metrics"])
+        )
+    Console().print(table)
+
+
+def headline(metrics: dict[str, Any]) -> str:
+    """The one figure of a preset that a table has room for.
+
+    Example:
+        >>> headline({"perplexity": 21.53, "tokens": 43512})
+        'perplexity 21.53'
+    """
+    name = next((name for name in (*HEADLINES, *metrics) if name in metrics), None)
+    if name is None:
+        return ""
+    value = metrics[name]
+    return f"{name.replace('_', ' ')} {'infinite' if value is None else value}"
 
 
 SIGNED = {"h": "h", "c": "c", "h_tilde": "h\u0303", "c_tilde": "c\u0303"}

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, did_you_mean
 from zoo.io import replaced_directory
 from zoo.presets import sums
 from zoo.presets.sums import CONFIG_FILE
@@ -86,8 +86,9 @@ def resolve(name_or_directory: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         return path
     known = ", ".join(shipped_presets()) or "none"
+    guess = did_you_mean(text, shipped_presets())
     raise ZooError(
-        f"no preset or directory {text!r}: shipped presets are {known}; "
+        f"no preset or directory {text!r}{guess}: shipped presets are {known}; "
         "or give a directory written by save_to_preset"
     )
 

@@ -19,3 +19,4 @@ def test_tensorflow_is_imported_without_jax_which_can_still_be_imported():
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == ["True", "False", "False"], done.stderr
+    assert done.stderr == ""

@@ -10,7 +10,9 @@ import sys
 import pytest
 
 from tests.helpers.models import language_model
-from zoo.cli.main import import_quietly, main
+from zoo.cli.main import main
+from zoo.presets.store import shipped_presets
+from zoo.quiet import import_quietly
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,39 @@ def zoo_json(capsys):
 def test_list_has_the_designs_keys(zoo_json):
     for row in zoo_json("list"):
         assert list(row) == ["name", "description", "parameters", "data", "licence", "metrics"]
+
+
+def test_list_is_a_table_in_a_terminal_and_lines_in_a_pipe(capsys, monkeypatch):
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(shipped_presets())
+    assert "lstm_tatoeba_en: LSTM language model" in "\n".join(lines)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["list"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["preset", "what", "parameters", "figure"]
+    assert any(row.split()[0] == "lstm_tatoeba_en" and "perplexity 21.5" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["nxt", "the"], "next"),
+        (["next", "the", "--preset", "lstm_tatoeba"], "lstm_tatoeba_en"),
+        (["generate", "the", "--sampler", "topk"], "top_k"),
+        (["train", "gru_tatoeba"], "gru_tatoeba_en"),
+        (["train", "gru_tatoeba_en", "--set", "data.name=tatoeba_eng"], "tatoeba_en"),
+    ],
+)
+def test_a_misspelt_name_is_guessed(arguments, meant, capsys):
+    try:
+        code = main(arguments)
+    except SystemExit as ended:  # argparse's own
+        code = ended.code
+    assert code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"did you mean '{meant}'?" in said
 
 
 def test_next(zoo_json, preset):
