@@ -3,6 +3,7 @@
 # make test    install, then the whole test suite
 # make test-spark   the tests of the Spark job (needs Java 17)
 # make docs    the documentation as a web site in build/site
+# make wheels  the full wheel, and a small one without weights, in dist
 # make lint    ruff (format and rules) and mypy
 # make bench   every benchmark, short form
 # make lock    write the lock files anew from setup.cfg's ranges (needs uv)
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: serve test test-spark lint bench docs lock clean
+.PHONY: serve test test-spark lint bench docs wheels lock clean
 
 serve: $(VENV)/.serve-installed
 	$(BIN)/python -m serving.quickstart $(if $(VERBOSE),--verbose)
@@ -36,6 +37,12 @@ bench: $(VENV)/.test-installed
 
 docs: $(VENV)/.test-installed
 	$(BIN)/python -m mkdocs build --strict --quiet
+
+wheels: $(VENV)/.test-installed
+	rm -rf build
+	$(PIP) wheel -q --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
+	ZOO_WHEEL=small $(PIP) wheel -q --no-deps --no-build-isolation --wheel-dir dist .
 
 lock:
 	uv pip compile setup.cfg --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -q -c lock-constraints.txt -o requirements.lock

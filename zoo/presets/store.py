@@ -28,6 +28,7 @@ from typing import Any
 from zoo.errors import ZooError, did_you_mean
 from zoo.io import replaced_directory
 from zoo.presets import sums
+from zoo.presets.release import complete
 from zoo.presets.sums import CONFIG_FILE
 
 FORMAT = 1
@@ -81,7 +82,8 @@ def resolve(name_or_directory: str | os.PathLike[str]) -> Path:
     """The directory behind a shipped preset's name or a path; refuses anything else by name."""
     text = os.fspath(name_or_directory)
     if text in shipped_presets():
-        return SHIPPED / text
+        preset = SHIPPED / text
+        return complete(preset, lambda: read_config(preset).files)
     path = Path(text)
     if path.is_dir():
         return path
