@@ -36,7 +36,7 @@ bench: $(VENV)/.test-installed
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.test-installed
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 wheels: $(VENV)/.test-installed
 	rm -rf build

@@ -167,3 +167,10 @@ def test_averaged_sgd_validates_the_mean_of_the_weights(config_file, tmp_path):
     saved = weights_of(tmp_path / "out")
     current = [w.numpy() for w in run.task.model.weights]
     assert any(not np.allclose(s, c) for s, c in zip(saved, current, strict=True))
+
+
+def test_the_bars_figures_are_a_readers():
+    from training.run.loop import figures_so_far
+
+    assert figures_so_far(3.0, 12345.6) == "loss 3.000  perplexity 20.1  12,346 tokens/s"
+    assert "perplexity beyond" in figures_so_far(1e3, 0.0)
