@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import pytest
@@ -17,17 +18,24 @@ def no_proxy(monkeypatch):
     monkeypatch.setattr(fetch.urllib.request, "getproxies", dict)
 
 
+def refused_after(asked):
+    asked.wait()
+    raise OSError("too late")
+
+
 def test_a_host_that_refuses_or_never_answers_is_told_of(monkeypatch):
     with socket.socket() as bound:  # nobody listens there
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}/x.zip"
         with pytest.raises(ZooError, match=r"127\.0\.0\.1 cannot be reached .*--data-dir"):
             fetch.check_reachable(url)
-    monkeypatch.setattr(fetch.socket, "create_connection", lambda *_: time.sleep(5))
+    asked = threading.Event()
+    monkeypatch.setattr(fetch.socket, "create_connection", lambda *_: refused_after(asked))
     began = time.monotonic()
     with pytest.raises(ZooError, match=r"a\.example cannot be reached \(no answer in 0 s\)"):
-        fetch.check_reachable("https://a.example/x.zip", seconds=0.1)
+        fetch.check_reachable("https://a.example/x.zip", seconds=0.05)
     assert time.monotonic() - began < 2
+    asked.set()
 
 
 def test_a_host_that_answers_and_a_proxy_in_its_place(monkeypatch):
