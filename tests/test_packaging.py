@@ -41,6 +41,8 @@ def built(source: Path, weights: bool = True) -> Path:
             shutil.copy(ROOT / part, source / part)
     flags = ["--no-deps", "--no-build-isolation", "--quiet", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "wheel", *flags, "--wheel-dir", "dist", "."]
+    if not weights:  # what pip runs, without pip
+        command = [sys.executable, "-W", "ignore", "setup.py", "--quiet", "bdist_wheel"]
     environment = {**os.environ, "ZOO_WHEEL": "full" if weights else "small"}
     done = subprocess.run(
         command, cwd=source, env=environment, capture_output=True, text=True, timeout=240

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -53,8 +54,10 @@ def test_list_is_a_table_in_a_terminal_and_lines_in_a_pipe(capsys, monkeypatch):
     assert len(lines) == len(shipped_presets())
     assert "lstm_tatoeba_en: LSTM language model" in "\n".join(lines)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["list"]) == 0
-    head, *rows = capsys.readouterr().out.splitlines()
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    head, *rows = shown.splitlines()
     assert head.split() == ["preset", "what", "parameters", "figure"]
     assert any(row.split()[0] == "lstm_tatoeba_en" and "perplexity 21.5" in row for row in rows)
 
