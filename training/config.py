@@ -52,6 +52,8 @@ class DataConfig(Section):
     min_count: int = 1
     max_length: int = 80  # longer training sentences are cut
     limit: int | None = None  # train on the first sentences only (for trying things out)
+    files: str | list[str] | None = None  # training text instead of the data set's own
+    map_dir: str | None = None  # where ids of such files are kept; None: the cache
 
 
 class ModelConfig(Section, extra="allow"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.datasets import splits
 from training.datasets.sources import Source
+from training.datasets.text_files import TextFiles
 
 SPLITS = ("train", "valid", "test")
 
@@ -27,11 +28,12 @@ class Pair:
 class Corpus:
     """Three splits of sentences (str) or of `Pair`s, and their licence and attribution.
 
-    `is_stream`: running text, whose state is carried from line to line, or single sentences.
+    Training text that is too large to hold is `TextFiles`. `is_stream`: running text, whose state
+    is carried from line to line, or single sentences.
     """
 
     name: str
-    train: list[Any]
+    train: list[Any] | TextFiles
     valid: list[Any]
     test: list[Any]
     licence: str = ""
@@ -88,12 +90,13 @@ def _by_hash(pairs: list[Pair]) -> list[Pair]:
 def reverse(corpus: Corpus, name: str) -> Corpus:
     """The other direction of a translation corpus, split alike."""
     sources_of: dict[str, list[str]] = defaultdict(list)
-    for part in (corpus.train, corpus.valid, corpus.test):
+    parts: list[list[Any]] = [list(getattr(corpus, part)) for part in SPLITS]
+    for part in parts:
         for pair in part:
             sources_of[pair.target].append(pair.source)
     train, valid, test = (
         [Pair(p.target, p.source, tuple(dict.fromkeys(sources_of[p.target]))) for p in part]
-        for part in (corpus.train, corpus.valid, corpus.test)
+        for part in parts
     )
     return Corpus(name, train, _once(valid), _once(test), corpus.licence, corpus.attribution)
 
@@ -102,5 +105,6 @@ def fingerprint(*parts: Iterable[Any]) -> str:
     """The same for the same examples in the same order, whichever file they come from."""
     sums = hashlib.sha256()
     for part in parts:
-        sums.update(repr(list(part)).encode("utf-8"))
+        held = part.sha256 if isinstance(part, TextFiles) else repr(list(part))
+        sums.update(held.encode("utf-8"))
     return sums.hexdigest()

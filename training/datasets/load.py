@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from training.datasets.corpus import SPLITS, Corpus, reverse
 from training.datasets.labelled import languages_of, own_labelled
 from training.datasets.readers import own_corpus, read_source
 from training.datasets.sources import SOURCES
+from training.datasets.text_files import TextFiles, is_gzip
 from zoo.errors import ZooError, did_you_mean
 from zoo.models.base import Kind
 
+SHARDS = ("train.txt.gz", "train-*.txt", "train-*.txt.gz")
+LARGEST_HELD = 64 * 2**20  # bytes
 REVERSED = {"tatoeba_en_de": "tatoeba_de_en", "multi30k_en_de": "multi30k_de_en"}
 
 
@@ -27,7 +31,8 @@ def load(
             `multi30k_de_en`, `multi30k_en_de`; or a UTF-8 file with one sentence a line
             (translation: source TAB target), which then is all three splits; or a folder with
             `train.txt`, `valid.txt` and `test.txt`; with labels as training.datasets.labelled
-            has them.
+            has them. Training sentences may also be `train.txt.gz` or shards `train-*.txt` and
+            `train-*.txt.gz`; these, and a train.txt of over 64 MB, are not read into memory.
         data_dir: the folder with the corpora; None downloads through TensorFlow Datasets.
             (`tfds:NAME` is any data set of TFDS with one text or a pair of texts, prepared below
             `data_dir` or the cache.)
@@ -59,12 +64,23 @@ def load(
     if kind in ("tagged", "labelled") and path.exists():
         return own_labelled(name_or_path, kind)
     if path.is_dir():
-        return own_corpus(name_or_path, [path / f"{part}.txt" for part in SPLITS], kind)
+        return folder_corpus(path, kind)
     if path.is_file():
         return own_corpus(name_or_path, [path] * 3, kind)
     known = (*SOURCES, *REVERSED)
     guess = did_you_mean(name_or_path, known)
     raise ZooError(f"no data set or file {name_or_path!r}{guess}; data sets are {', '.join(known)}")
+
+
+def folder_corpus(path: Path, kind: Kind | None) -> Corpus:
+    """A user's folder; large or sharded training sentences stay in their files."""
+    held = [path / f"{part}.txt" for part in SPLITS]
+    shards = [held[0]] if held[0].is_file() else [f for p in SHARDS for f in sorted(path.glob(p))]
+    large = any(is_gzip(shard) for shard in shards) or shards != held[:1]
+    if kind != "sentences" or not (large or shards[0].stat().st_size > LARGEST_HELD):
+        return own_corpus(str(path), held, kind)
+    corpus = own_corpus(str(path), [held[1], *held[1:]], "sentences")
+    return replace(corpus, train=TextFiles(tuple(shards)))
 
 
 def _check_kind(name: str, kind: Kind | None) -> None:

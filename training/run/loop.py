@@ -9,7 +9,6 @@ first epoch on.
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -146,7 +145,7 @@ class Run:
             self.trainer.reset_carried()
         if self.task.softmax.switched(self.state.epoch + 1):
             self.steps.retrace()
-        batches = itertools.islice(self.task.batches(self.state.epoch), done, None)
+        batches = self.task.batches_from(self.state.epoch, done)
         self.timed_from = time.monotonic()
         name, left = f"epoch {self.state.epoch + 1}", self.task.steps_per_epoch() - done
         with stop_requests() as asked:

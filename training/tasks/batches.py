@@ -46,26 +46,30 @@ def stream_batches(
     was before follows at its end, and one piece in twenty is half as long. (The AWD-LSTM draws
     each length, which moves the bounds as well, but each new length is a graph to compile.)
     """
-    if rng is not None:
-        stream = np.roll(stream, rng.integers(len(stream)))
+    shift = 0 if rng is None else int(rng.integers(len(stream)))
     columns = -(-len(stream) // batch_size)
-    targets = np.full(batch_size * columns, PAD, dtype=np.int32)
-    targets[: len(stream)] = stream
-    inputs = np.concatenate([[BOS], np.where(targets[:-1] == EOS, BOS, targets[:-1])])
-    weights = np.arange(batch_size * columns) < len(stream)
-    parts = {
-        "inputs": inputs.astype(np.int32).reshape(batch_size, columns),
-        "targets": targets.reshape(batch_size, columns),
-        "weights": weights.astype(np.float32).reshape(batch_size, columns),
-    }
+    rows = np.arange(batch_size)[:, None] * columns  # where each part begins
     for piece in _pieces(columns, time_steps, rng):
-        short = max(0, piece.stop - columns) if one_width else 0
-        yield {
-            name: np.pad(part[:, piece], [(0, 0), (0, short)])
-            if short
-            else np.ascontiguousarray(part[:, piece])
-            for name, part in parts.items()
-        }
+        inside = np.arange(piece.start, piece.stop if one_width else min(piece.stop, columns))
+        yield _stream_batch(stream, rows + inside, inside < columns, shift)
+
+
+def _stream_batch(stream: np.ndarray, places: np.ndarray, exists: np.ndarray, shift: int) -> Batch:
+    """The tokens at some places of a stream that begins `shift` places before its own end.
+
+    Only they are read, so that the stream may lie on disk.
+    """
+    count = len(stream)
+    counted = (places < count) & exists
+    targets = np.where(counted, stream[(places - shift) % count], PAD)
+    before = np.where(places - 1 < count, stream[(places - 1 - shift) % count], PAD)
+    inputs = np.where((before == EOS) | (places == 0), BOS, before)
+    inputs = np.where(exists, inputs, PAD)
+    return {
+        "inputs": inputs.astype(np.int32),
+        "targets": targets.astype(np.int32),
+        "weights": counted.astype(np.float32),
+    }
 
 
 def _pieces(
@@ -105,7 +109,7 @@ def sentence_batches(
         longest = int(lengths[rows[-1]])
         width = -(-longest // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
         width = width if widths is None else widths[(longest,)][0]
-        yield _sentence_batch([sentences[i] for i in rows], batch_size, max_length, width)
+        yield sentence_batch([sentences[i] for i in rows], batch_size, max_length, width)
 
 
 def row_lengths(sentences: Sequence[Sequence[int]], max_length: int) -> np.ndarray:
@@ -122,9 +126,10 @@ def batch_widths(
     return few_shapes(lengths[last][:, None])
 
 
-def _sentence_batch(
-    rows: list[Sequence[int]], batch_size: int, max_length: int, width: int
+def sentence_batch(
+    rows: Sequence[Sequence[int]], batch_size: int, max_length: int, width: int
 ) -> Batch:
+    """One batch of `batch_size` rows that is as wide as a multiple of `width`."""
     cut = [row[:max_length] for row in rows]
     inputs, _ = pad([[BOS, *words] for words in cut], width, batch_size)
     targets, counted = pad([[*words, EOS] for words in cut], width, batch_size)

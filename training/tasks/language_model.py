@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from keras import ops
 
 from training.datasets import Corpus
+from training.datasets.text_files import TextFiles
+from training.datasets.token_map import TokenMap, token_map
 from training.tasks.batches import (
     MEAN_PIECE,
     Batch,
@@ -18,8 +21,11 @@ from training.tasks.batches import (
     sentence_batches,
     stream_batches,
 )
-from training.tasks.task import Carried, Task, make_tokenizer, training_examples
+from training.tasks.shuffling import map_batches, map_widths
+from training.tasks.task import Carried, Task, make_tokenizer, text_of
+from training.tasks.widths import Shape
 from zoo.metrics import perplexity
+from zoo.text import Tokenizer
 from zoo.types import Tensor
 
 if TYPE_CHECKING:
@@ -40,16 +46,20 @@ class LanguageModelTask(Task):
     figure = "perplexity"
 
     def __init__(self, config: RunConfig, corpus: Corpus) -> None:
-        examples = training_examples(config, corpus)
+        examples = text_of(config, corpus)
         tokenizer = make_tokenizer(config, examples)
         super().__init__(config, corpus, tokenizer)
         stream = config.training.stream
         self.is_stream = corpus.is_stream if stream is None else stream
-        self.train = [tokenizer.encode(text) for text in examples]
+        self.train = encoded(tokenizer, examples, config.data.map_dir)
         self.valid = [tokenizer.encode(text) for text in corpus.valid]
-        self.stream = encode_stream(self.train) if self.is_stream else None
+        self.stream = as_stream(self.train) if self.is_stream else None
         rows, longest = config.training.batch_size, config.data.max_length
-        self.widths = None if self.is_stream else batch_widths(self.train, rows, longest)
+        self.widths: Mapping[Shape, Shape] = {}
+        if isinstance(self.train, TokenMap):
+            self.widths = map_widths(self.train, longest)
+        elif not self.is_stream:
+            self.widths = batch_widths(self.train, rows, longest)
 
     def carried(self) -> dict[str, np.ndarray] | None:
         if not self.is_stream:
@@ -57,7 +67,16 @@ class LanguageModelTask(Task):
         state = self.model.initial_state(self.config.training.batch_size)
         return {name: ops.convert_to_numpy(value) for name, value in state.items()}
 
+    def batches_from(self, epoch: int, done: int) -> Iterator[Batch]:
+        if self.stream is not None or not isinstance(self.train, TokenMap):
+            return super().batches_from(epoch, done)
+        training, longest = self.config.training, self.config.data.max_length
+        seed = [self.config.seed, epoch]
+        return map_batches(self.train, training.batch_size, longest, seed, self.widths, done)
+
     def batches(self, epoch: int) -> Iterator[Batch]:
+        if self.stream is None and isinstance(self.train, TokenMap):
+            return self.batches_from(epoch, 0)
         training, longest = self.config.training, self.config.data.max_length
         rng = self.shuffling(epoch)
         if self.stream is None:
@@ -109,6 +128,23 @@ class LanguageModelTask(Task):
             else -float(self.model.score_ids(sentences).sum())
         )
         return {"perplexity": perplexity(nats, tokens), "tokens": tokens}
+
+
+def encoded(
+    tokenizer: Tokenizer, examples: TextFiles | list[str], folder: str | None
+) -> Sequence[Sequence[int]]:
+    """Sentences as ids: in memory, or on disk where the text is in files that are not held."""
+    if isinstance(examples, TextFiles):
+        return cast(
+            Sequence[Sequence[int]],
+            token_map(examples, tokenizer, Path(folder) if folder else None),
+        )
+    return [tokenizer.encode(text) for text in examples]
+
+
+def as_stream(sentences: Sequence[Sequence[int]]) -> np.ndarray:
+    """The sentences one after another, each followed by `<eos>`."""
+    return sentences.stream if isinstance(sentences, TokenMap) else encode_stream(sentences)
 
 
 def mean_square(values: Tensor) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import singledispatch
 
 from training import datasets
 from training.config import RunConfig
 from training.datasets import Corpus
+from training.datasets.text_files import text_files
 from training.tasks.cloze import ClozeTask
 from training.tasks.labelling import ClassificationTask, TaggingTask
 from training.tasks.language_model import LanguageModelTask
@@ -44,6 +46,8 @@ def make_task(config: RunConfig, data_dir: str | os.PathLike[str] | None) -> Tas
             f"model.class={kind.__name__!r} is not trained by gradient; name a neural model"
         )
     corpus = datasets.load(config.data.name, data_dir, kind.reads)
+    if config.data.files is not None:
+        corpus = replace(corpus, train=text_files(config.data.files))
     for part in ("train", "valid"):
         if not getattr(corpus, part):
             raise ZooError(f"data {corpus.name!r}: the {part} text is empty; give sentences")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
@@ -12,12 +14,15 @@ import numpy as np
 
 from training.datasets import Corpus
 from training.datasets.corpus import fingerprint
+from training.datasets.text_files import TextFiles
+from training.datasets.token_map import count_words
 from training.tasks.groups import sides
 from training.tasks.softmax import TrainingSoftmax
 from zoo.errors import ZooError
 from zoo.models.registry import model_class
 from zoo.presets import training_text
 from zoo.text import Tokenizer, WordTokenizer
+from zoo.text.vocabulary import CONTROL_TOKENS, most_frequent
 from zoo.types import Tensor
 
 if TYPE_CHECKING:
@@ -45,13 +50,13 @@ class Task(ABC):
     ) -> None:
         self.config = config
         self.licence = corpus.licence
-        self.fingerprint = fingerprint(training_examples(config, corpus), corpus.valid)
+        self.fingerprint = fingerprint(text_of(config, corpus), corpus.valid)
         # The run's only seeding: nothing before draws numbers, everything after follows from it.
         keras.utils.set_random_seed(config.seed)
         with computing_in(config.training.precision):
             kind = model_class(config.model.class_name)
             self.model = kind(*tokenizers, **{**derived, **config.model.options})
-        self.model.training_text = kept_sample(training_examples(config, corpus))
+        self.model.training_text = kept_sample(text_of(config, corpus))
         self.softmax = TrainingSoftmax(config.training)
 
     def carried(self) -> dict[str, np.ndarray] | None:
@@ -61,6 +66,10 @@ class Task(ABC):
     @abstractmethod
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The training batches of an epoch; the order follows from seed and epoch alone."""
+
+    def batches_from(self, epoch: int, done: int) -> Iterator[Batch]:
+        """The batches of an epoch after the first `done`."""
+        return itertools.islice(self.batches(epoch), done, None)
 
     @abstractmethod
     def steps_per_epoch(self) -> int:
@@ -98,19 +107,32 @@ def computing_in(precision: str) -> Iterator[None]:
 
 def training_examples(config: RunConfig, corpus: Corpus) -> list[Any]:
     """The sentences or pairs that a run learns from."""
-    return list(corpus.train)[: config.data.limit]
+    return list(itertools.islice(corpus.train, config.data.limit))
 
 
-def kept_sample(examples: list[Any]) -> np.ndarray:
-    """What is kept with a preset of the text that it is trained on."""
+def kept_sample(examples: TextFiles | list[Any]) -> np.ndarray | None:
+    """What is kept with a preset of the text that it is trained on; nothing of what is not held."""
+    if isinstance(examples, TextFiles):
+        return None
     return training_text.sample(text for example in examples for text in sides(example))
 
 
-def make_tokenizer(config: RunConfig, sentences: list[str]) -> WordTokenizer:
+def text_of(config: RunConfig, corpus: Corpus) -> TextFiles | list[Any]:
+    """The sentences or pairs that a run learns from; of files that are not held, these."""
+    if isinstance(corpus.train, TextFiles) and config.data.limit is None:
+        return corpus.train
+    return training_examples(config, corpus)
+
+
+def make_tokenizer(config: RunConfig, sentences: TextFiles | list[str]) -> WordTokenizer:
     """A tokenizer and vocabulary from the training sentences, as the config says."""
     data = config.data
     if data.tokenizer == "subword":
         raise ZooError(f"data.tokenizer={data.tokenizer!r}: use 'words' or 'whitespace'")
+    if isinstance(sentences, TextFiles):
+        made = partial(WordTokenizer, lowercase=data.lowercase, split=data.tokenizer)
+        counts = count_words(sentences, made(CONTROL_TOKENS))
+        return made(most_frequent(counts, data.vocabulary_size, data.min_count))
     return WordTokenizer.train(
         sentences,
         size=data.vocabulary_size,

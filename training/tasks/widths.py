@@ -16,18 +16,24 @@ MOST_NATURAL = 400  # of more, each size is rounded up first: merging compares a
 Shape = tuple[int, ...]
 
 
-def few_shapes(shapes: np.ndarray, most: int = MOST_SHAPES) -> Mapping[Shape, Shape]:
+def few_shapes(
+    shapes: np.ndarray, most: int = MOST_SHAPES, counts: np.ndarray | None = None
+) -> Mapping[Shape, Shape]:
     """From each batch's natural shape to the one that it is padded to.
 
     Args:
         shapes: of all batches of an epoch, [batches, axes].
         most: how many different ones there may be in the end.
+        counts: batches of each shape, where every row of `shapes` is another one.
 
     Example:
         >>> few_shapes(np.array([[3], [3], [3], [4], [9]]), most=2)
         {(3,): (4,), (4,): (4,), (9,): (9,)}
     """
-    found, counts = np.unique(shapes, axis=0, return_counts=True)
+    if counts is None:
+        found, counts = np.unique(shapes, axis=0, return_counts=True)
+    else:
+        found = shapes
     sizes, multiple = found, 1
     while len(np.unique(sizes, axis=0)) > MOST_NATURAL:
         multiple *= 2
