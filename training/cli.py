@@ -29,6 +29,8 @@ def train(options: argparse.Namespace, export: Export) -> Rows:
     changes = list(options.changes)
     if options.export is not None:
         changes.append(f"export=[{options.export}]")
+    if options.start is not None:
+        changes.append(f"from={options.start}")
     config = read_run_config(options.config, changes)
     out = Path(options.out or Path("runs") / config.name)
     try:

@@ -52,6 +52,7 @@ class DataConfig(Section):
     min_count: int = 1
     max_length: int = 80  # longer training sentences are cut
     limit: int | None = None  # train on the first sentences only (for trying things out)
+    new_words: int = Field(default=0, ge=0)  # added to the vocabulary of the preset in `from`
     files: str | list[str] | None = None  # training text instead of the data set's own
     map_dir: str | None = None  # where ids of such files are kept; None: the cache
 
@@ -124,6 +125,7 @@ class TrainingConfig(Section):
     augmentation: AugmentationConfig = AugmentationConfig()
     gradient_flow_every: int = 1000  # steps between looks at vanishing gradients; 0: never
     jit_compile: bool = False
+    freeze: list[str] = []  # names of layers that keep their weights
     precision: Literal["float32", "mixed_bfloat16"] = "float32"  # of the products in a step
     loss_every: int = Field(default=20, ge=1)  # steps between looks at the loss
     checkpoint_minutes: Number = Field(default=10.0, gt=0)
@@ -138,6 +140,7 @@ class RunConfig(Section):
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
     description: str = ""
+    start: str | None = Field(default=None, alias="from")  # a preset to go on from
     seed: int = 1
     export: list[Literal["saved_model", "tflite"]] = []  # what is made of the model at the end
 

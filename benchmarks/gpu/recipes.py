@@ -57,7 +57,7 @@ def with_attributes(mapping: dict[str, Any]) -> SimpleNamespace:
         elif isinstance(value, dict) and key != "options":
             made[key] = with_attributes(value)
         else:
-            made[key] = value
+            made[{"from": "start"}.get(key, key)] = value
     return SimpleNamespace(**made)
 
 

@@ -220,6 +220,8 @@ class Run:
         return self.average.applied() if averaging and self.average else nullcontext()
 
     def _save_preset(self, figures: dict[str, float]) -> None:
+        start = self.config.start
+        going_on = "" if start is None else f" --from {start}"
         metrics = {f"valid_{name}": round(value, 4) for name, value in figures.items()}
         self.task.model.save_to_preset(
             self.out,
@@ -228,7 +230,7 @@ class Run:
                 "data": self.config.data.name,
                 "licence": self.task.licence,
                 "metrics": metrics,
-                "train_command": f"zoo train {self.config.name}",
+                "train_command": f"zoo train {self.config.name}{going_on}",
             },
         )
 

@@ -18,6 +18,7 @@ from training.datasets.text_files import TextFiles
 from training.datasets.token_map import count_words
 from training.tasks.groups import sides
 from training.tasks.softmax import TrainingSoftmax
+from training.tasks.starting import copy_weights, freeze, kept_or_grown, starting_model
 from zoo.errors import ZooError
 from zoo.models.registry import model_class
 from zoo.presets import training_text
@@ -50,12 +51,19 @@ class Task(ABC):
     ) -> None:
         self.config = config
         self.licence = corpus.licence
+        start = starting_model(config)
         self.fingerprint = fingerprint(text_of(config, corpus), corpus.valid)
         # The run's only seeding: nothing before draws numbers, everything after follows from it.
         keras.utils.set_random_seed(config.seed)
         with computing_in(config.training.precision):
             kind = model_class(config.model.class_name)
-            self.model = kind(*tokenizers, **{**derived, **config.model.options})
+            options = {**derived, **config.model.options}
+            if start is not None:
+                options = {**start.get_preset_config(), **options}
+            self.model = kind(*tokenizers, **options)
+        if start is not None:
+            copy_weights(start, self.model, config.seed)
+        freeze(self.model, config.training.freeze)
         self.model.training_text = kept_sample(text_of(config, corpus))
         self.softmax = TrainingSoftmax(config.training)
 
@@ -126,7 +134,9 @@ def text_of(config: RunConfig, corpus: Corpus) -> TextFiles | list[Any]:
 
 def make_tokenizer(config: RunConfig, sentences: TextFiles | list[str]) -> WordTokenizer:
     """A tokenizer and vocabulary from the training sentences, as the config says."""
-    data = config.data
+    data, start = config.data, starting_model(config)
+    if start is not None:
+        return kept_or_grown(config, start.tokenizer, sentences)
     if data.tokenizer == "subword":
         raise ZooError(f"data.tokenizer={data.tokenizer!r}: use 'words' or 'whitespace'")
     if isinstance(sentences, TextFiles):

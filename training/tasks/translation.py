@@ -23,6 +23,7 @@ from training.datasets import Corpus, Pair
 from training.tasks.augmentation import Augmentation
 from training.tasks.pair_batches import Batch, EncodedPairs, pair_batches, pair_widths
 from training.tasks.progress_bar import tracked
+from training.tasks.starting import starting_model
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.errors import ZooError
 from zoo.layers import VocabularyOutput
@@ -80,6 +81,9 @@ class TranslationTask(Task):
         self, train: Sequence[Pair], carrier: Carrier | None
     ) -> tuple[Tokenizer, Tokenizer]:
         """Of source and target, or one for both; of texts as the model reads and writes them."""
+        start = starting_model(self.config)
+        if start is not None:
+            return start.source_tokenizer, start.target_tokenizer
         texts = [(pair.source, pair.target) for pair in train]
         if carrier is not None:
             texts = [*(carrier.paired(*pair) for pair in texts), (" ".join(SYMBOLS),) * 2]

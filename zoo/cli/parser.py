@@ -159,6 +159,7 @@ def _working_verbs(subparsers: Subparsers) -> None:
     train.add_argument("--data-dir", help="folder with the corpora")
     train.add_argument("--out", help="preset directory to write (default runs/NAME)")
     train.add_argument("--resume", action="store_true", help="go on after the last checkpoint")
+    train.add_argument("--from", metavar="PRESET_OR_DIR", dest="start", help="go on from a preset")
     train.add_argument("--export", metavar="FORMATS", help="at the end: saved_model,tflite")
     evaluate = _verb(
         subparsers,
