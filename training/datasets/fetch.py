@@ -49,6 +49,11 @@ def _tatoeba_lines(pairs: Path, file: str) -> str:
     return "".join(f"{line}\n" for line in (english if file.endswith("eng.txt") else lines))
 
 
+def tfds_folder() -> Path:
+    """Where TensorFlow Datasets keeps what it has prepared."""
+    return cache_folder() / "tfds"
+
+
 def check_reachable(url: str, seconds: float = 6.0) -> None:
     """Refuse an address that does not answer; TensorFlow Datasets would try it for minutes.
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.datasets.corpus import SPLITS, Corpus, reverse
+from training.datasets.fetch import check_reachable, tfds_folder
 from training.datasets.labelled import languages_of, own_labelled
 from training.datasets.readers import own_corpus, read_source
 from training.datasets.sources import SOURCES
@@ -57,6 +58,8 @@ def load(
     path = Path(name_or_path)
     if name_or_path in SOURCES:
         if data_dir is None:
+            if not (tfds_folder() / name_or_path).exists():
+                check_reachable(SOURCES[name_or_path].url)
             from training.datasets.tfds_corpus import prepared
 
             return prepared(name_or_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -12,10 +11,9 @@ import tensorflow_datasets as tfds
 
 from training.datasets.builders import BUILDERS, SPLIT_NAMES
 from training.datasets.corpus import Corpus, Pair
-from training.datasets.fetch import check_reachable
+from training.datasets.fetch import tfds_folder
 from training.datasets.sources import SOURCES
 from zoo.errors import ZooError
-from zoo.io import cache_folder
 
 PREFIX = "tfds:"
 RECORDS_A_READ = 4_096  # parsed together: one by one a corpus takes a hundred times longer
@@ -29,9 +27,7 @@ def prepared(
 ) -> Corpus:
     """One of our corpora through its builder, prepared (and downloaded) if it is not yet."""
     source = SOURCES[name]
-    folder = data_dir or str(cache_folder() / "tfds")
-    if manual_dir is None and not (Path(folder) / name).exists():
-        check_reachable(source.url)
+    folder = data_dir or str(tfds_folder())
     builder = BUILDERS[name](data_dir=folder, **({"config": config} if config else {}))
     _prepare(builder, manual_dir, f"{source.url} ({{}}); give --data-dir")
     parts = {part: _ours(builder, split) for split, part in SPLIT_NAMES.items()}
@@ -54,7 +50,7 @@ def any_corpus(name: str, data_dir: str | os.PathLike[str] | None = None) -> Cor
     Raises:
         ZooError: TFDS does not know it, it cannot be prepared, or its features are neither.
     """
-    folder = str(data_dir or cache_folder() / "tfds")
+    folder = str(data_dir or tfds_folder())
     try:
         builder = tfds.builder(name.removeprefix(PREFIX), data_dir=folder)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from training.datasets import fetch
-from training.datasets.tfds_corpus import prepared
+from training.datasets.load import load
 from zoo.errors import ZooError
 
 
@@ -52,7 +52,8 @@ def test_a_corpus_without_network_is_refused_before_tfds_tries(monkeypatch, tmp_
         raise OSError("Network is unreachable")
 
     monkeypatch.setattr(fetch.socket, "create_connection", refused)
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
     began = time.monotonic()
     with pytest.raises(ZooError, match=r"cannot be reached \(Network is unreachable\)"):
-        prepared("tatoeba_en", data_dir=str(tmp_path))
+        load("tatoeba_en")
     assert time.monotonic() - began < 10
