@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zoo
 from training.config import read_run_config
 from zoo.errors import ZooError
 from zoo.models.language_model import LanguageModel
+
+if TYPE_CHECKING:
+    from training.run.dynamic import Dynamics
 
 Rows = Iterator[dict[str, Any]]
 
@@ -65,17 +69,44 @@ def publish(options: argparse.Namespace) -> Rows:
 def evaluate(options: argparse.Namespace) -> Rows:
     """One row a metric."""
     from training.datasets import load
+    from training.tasks import minimal_pairs
     from training.tasks.challenge import CHALLENGES, evaluate_challenge
     from training.tasks.evaluate import evaluate as evaluate_model
 
+    dynamics = None if options.dynamic is None else dynamics_of(options.dynamic)
     model = zoo.load(options.model)
     if options.cache is not None:
         model = with_cache(model, options.cache)
     if options.data in CHALLENGES:
         yield from evaluate_challenge(model, options.data)
         return
+    if options.data == minimal_pairs.NAME:
+        yield from minimal_pairs.evaluate_minimal_pairs(model)
+        return
     corpus = load(options.data, options.data_dir, model.reads)
+    if options.dynamic is not None:
+        from training.run.dynamic import dynamic_rows
+
+        yield from dynamic_rows(model, corpus, options.split, dynamics)
+        return
     yield from evaluate_model(model, corpus, options.split, options.detailed)
+
+
+def dynamics_of(settings: str) -> Dynamics | None:
+    """What `--dynamic RATE,DECAY[,SEGMENT]` says; None for `tune`."""
+    from training.run.dynamic import Dynamics
+
+    if settings == "tune":
+        return None
+    try:
+        rate, decay, *segment = settings.split(",")
+        dynamics = Dynamics(float(rate), float(decay), *map(int, segment))
+    except (ValueError, TypeError):
+        dynamics = Dynamics(-1.0, 0.0)
+    if not (0 <= dynamics.rate < math.inf and 0 <= dynamics.decay <= 1 and dynamics.segment > 0):
+        shown = f"--dynamic {settings!r}"
+        raise ZooError(f"{shown}: write RATE,DECAY[,SEGMENT], as in 1e-4,0.01,5, or tune")
+    return dynamics
 
 
 def with_cache(model: LanguageModel, settings: str) -> LanguageModel:

@@ -98,6 +98,14 @@ class AugmentationConfig(Section):
         return {name: value for name, value in self.model_dump().items() if name != "joined"}
 
 
+class DistillationConfig(Section):
+    """A teacher whose distribution is learnt beside the words (Hinton et al. 2015)."""
+
+    teacher: str | None = None  # a language model: a preset or directory; None: no teacher
+    top: int = 16  # of its likeliest words
+    share: Annotated[Number, Field(ge=0, le=1)] = 0.5  # of the loss; the rest is the words'
+
+
 class TrainingConfig(Section):
     """Batches, length of the run, schedule and stopping."""
 
@@ -123,6 +131,7 @@ class TrainingConfig(Section):
     slowness_l2: Number = 0.0  # AWD-LSTM's temporal activation regularisation
     label_smoothing: Number = 0.0
     augmentation: AugmentationConfig = AugmentationConfig()
+    distillation: DistillationConfig = DistillationConfig()
     gradient_flow_every: int = 1000  # steps between looks at vanishing gradients; 0: never
     jit_compile: bool = False
     freeze: list[str] = []  # names of layers that keep their weights

@@ -39,9 +39,11 @@ def log_softmax(logits: tf.Tensor) -> tf.Tensor:
 def device_softmax(model: PresetModel, quantize: str) -> Iterator[None]:
     """While it lasts, what is traced of this model ends in `log_softmax` from here.
 
-    Not for "int8": in 8 bits LOG_SOFTMAX is better, whose sum is not rounded to 8 bits.
+    Not for "int8": in 8 bits LOG_SOFTMAX is better, whose sum is not rounded to 8 bits. Nor for a
+    mixture of softmaxes, which has several.
     """
-    wrapped = [] if quantize == "int8" else keras_models(model)
+    every = [] if quantize == "int8" else keras_models(model)
+    wrapped = [part for part in every if part.mixture is None]
     for part in wrapped:  # past Keras, which would take a new attribute for the model's own
         part.__dict__["log_softmax"] = partial(device_log_softmax, part)
     try:

@@ -63,7 +63,11 @@ def classifier(**settings: Any) -> BidirectionalClassifier:
 
 
 LANGUAGE_MODELS: dict[str, Callable[[], Any]] = {
-    "rnn_sigmoid": lambda: recurrent(cell="rnn", cell_options={"activation": "sigmoid"}),
+    "rnn_sigmoid": lambda: recurrent(
+        cell="rnn",
+        mixtures=3,  # on this one of them, so that every property holds of it
+        cell_options={"activation": "sigmoid"},
+    ),
     "rnn_tanh_learnt_h0": lambda: recurrent(
         cell="rnn",
         residual=True,  # on this one of them, so that every property holds of it
@@ -91,7 +95,7 @@ WRAPPED_MODELS: dict[str, Callable[[], Any]] = {
 }
 CLOZE_MODELS: dict[str, Callable[[], Any]] = {
     "bidirectional": lambda: bidirectional(cell="rnn"),
-    "bidirectional_lstm": lambda: bidirectional(cell="lstm"),
+    "bidirectional_lstm": lambda: bidirectional(cell="lstm", tied=True),
     "deep_bidirectional": lambda: bidirectional(cell="gru", mixing="layers"),
 }
 LABEL_MODELS: dict[str, Callable[[], Any]] = {

@@ -28,10 +28,16 @@ def log_softmax(logits: Array) -> Array:
 
 
 def output(model: Any, hidden: Array) -> Array:
-    """[6]: log softmax(W^(S) h), with a bias where the model has one."""
-    layer = model.output_projection
+    """[6]: log softmax(W^(S) h), with a bias where the model has one, or a mixture of such."""
+    layer, mixture = model.output_projection, model.mixture
     bias = 0 if layer.bias is None else array(layer.bias)
-    return log_softmax(hidden @ array(layer.kernel) + bias)
+    if mixture is None:
+        return log_softmax(hidden @ array(layer.kernel) + bias)
+    flat = np.tanh(hidden @ array(mixture.kernel) + array(mixture.bias))
+    shares = np.exp(log_softmax(hidden @ array(mixture.shares_kernel)))
+    each = zip(shares, np.split(flat, len(shares)), strict=True)  # Yang et al. 2018
+    kernel = array(layer.kernel)
+    return np.log(sum(share * np.exp(log_softmax(h @ kernel + bias)) for share, h in each))
 
 
 def cell_of(model: Any) -> Any:
@@ -131,7 +137,12 @@ def at_blank_apart(model: Any, words: tuple[int, ...], blank: int) -> Array:
     future = [embeddings[i] for i in words[:blank:-1]]  # the last word first
     for forward, backward in zip(model.forward_layers, model.backward_layers, strict=True):
         past, future = read(model, forward, past), read(model, backward, future)
-    return output(model, np.concatenate([past[-1], future[-1]]))
+    return output(model, read_out(model, np.concatenate([past[-1], future[-1]])))
+
+
+def read_out(model: Any, both: Array) -> Array:
+    """P [→h; ←h] of a tied model."""
+    return both if model.readout is None else both @ array(model.readout.kernel)
 
 
 def at_blank_mixed(model: Any, words: tuple[int, ...], blank: int) -> Array:
@@ -141,7 +152,7 @@ def at_blank_mixed(model: Any, words: tuple[int, ...], blank: int) -> Array:
     for forward, backward in zip(model.forward_layers, model.backward_layers, strict=True):
         past, future = read(model, forward, xs), read(model, backward, xs[::-1])[::-1]
         xs = [np.concatenate(pair) for pair in zip(past, future, strict=True)]
-    return output(model, xs[blank])
+    return output(model, read_out(model, xs[blank]))
 
 
 def label_loss(model: Any, ids: list[int]) -> float:

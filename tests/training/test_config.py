@@ -17,6 +17,7 @@ from training.config import (
     read_run_config,
 )
 from training.experiments.config import ExperimentConfig, Network, read_experiment
+from training.tasks.cloze import ClozeOptions
 from training.tasks.restoring import RestoringOptions
 from training.tasks.translation import TranslationOptions
 from zoo.errors import ZooError
@@ -121,8 +122,8 @@ def test_the_reference_explains_every_key_and_shows_its_default():
         arguments = inspect.signature(getattr(zoo.models, name)).parameters
         options = [key for key in arguments if "tokenizer" not in key and key != "kwargs"]
         assert [key for key in options if key not in section] == []
-    options = {**TranslationOptions.model_fields, **RestoringOptions.model_fields}
-    assert [key for key in options if key not in explained] == []
+    for options in (TranslationOptions, RestoringOptions, ClozeOptions):
+        assert [key for key in options.model_fields if key not in explained] == []
     model = inspect.signature(zoo.models.RecurrentLanguageModel).parameters
     assert all(model[key].default == value for key, value in config.model.options.items())
 

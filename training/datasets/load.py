@@ -9,6 +9,7 @@ from pathlib import Path
 from training.datasets.corpus import SPLITS, Corpus, reverse
 from training.datasets.fetch import check_reachable, tfds_folder
 from training.datasets.labelled import languages_of, own_labelled
+from training.datasets.raw_text import raw_corpus
 from training.datasets.readers import own_corpus, read_source
 from training.datasets.sources import SOURCES
 from training.datasets.text_files import TextFiles, is_gzip
@@ -17,6 +18,7 @@ from zoo.models.base import Kind
 
 SHARDS = ("train.txt.gz", "train-*.txt", "train-*.txt.gz")
 LARGEST_HELD = 64 * 2**20  # bytes
+RAW = {"wikitext2_raw": "wikitext2"}
 REVERSED = {"tatoeba_en_de": "tatoeba_de_en", "multi30k_en_de": "multi30k_de_en"}
 
 
@@ -28,12 +30,13 @@ def load(
     """A corpus by name from the data folder, or from files of one's own.
 
     Args:
-        name_or_path: `tatoeba_en`, `ptb`, `wikitext2`, `tatoeba_de_en`, `tatoeba_en_de`,
-            `multi30k_de_en`, `multi30k_en_de`; or a UTF-8 file with one sentence a line
-            (translation: source TAB target), which then is all three splits; or a folder with
-            `train.txt`, `valid.txt` and `test.txt`; with labels as training.datasets.labelled
-            has them. Training sentences may also be `train.txt.gz` or shards `train-*.txt` and
-            `train-*.txt.gz`; these, and a train.txt of over 64 MB, are not read into memory.
+        name_or_path: `tatoeba_en`, `ptb`, `wikitext2`, `wikitext2_raw`, `tatoeba_de_en`,
+            `tatoeba_en_de`, `multi30k_de_en`, `multi30k_en_de`; or a UTF-8 file with one sentence
+            a line (translation: source TAB target), which then is all three splits; or a folder
+            with `train.txt`, `valid.txt` and `test.txt`; with labels as
+            training.datasets.labelled has them. Training sentences may also be `train.txt.gz` or
+            shards `train-*.txt` and `train-*.txt.gz`; these, and a train.txt of over 64 MB, are
+            not read into memory.
         data_dir: the folder with the corpora; None downloads through TensorFlow Datasets.
             (`tfds:NAME` is any data set of TFDS with one text or a pair of texts, prepared below
             `data_dir` or the cache.)
@@ -51,6 +54,8 @@ def load(
         return languages_of(load(name_or_path, data_dir, "pairs"))
     if name_or_path in REVERSED:
         return reverse(load(REVERSED[name_or_path], data_dir), name_or_path)
+    if name_or_path in RAW:
+        return raw_corpus(load(RAW[name_or_path], data_dir, kind), name_or_path)
     if name_or_path.startswith("tfds:"):
         from training.datasets.tfds_corpus import any_corpus
 
@@ -70,7 +75,7 @@ def load(
         return folder_corpus(path, kind)
     if path.is_file():
         return own_corpus(name_or_path, [path] * 3, kind)
-    known = (*SOURCES, *REVERSED)
+    known = (*SOURCES, *RAW, *REVERSED)
     guess = did_you_mean(name_or_path, known)
     raise ZooError(f"no data set or file {name_or_path!r}{guess}; data sets are {', '.join(known)}")
 

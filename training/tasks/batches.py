@@ -99,17 +99,28 @@ def sentence_batches(
     wide a batch becomes, by its longest row.
     """
     lengths = row_lengths(sentences, max_length)
+    for rows in sentence_rows(sentences, batch_size, max_length, rng):
+        longest = int(lengths[rows[-1]])
+        width = -(-longest // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
+        width = width if widths is None else widths[(longest,)][0]
+        yield sentence_batch([sentences[i] for i in rows], batch_size, max_length, width)
+
+
+def sentence_rows(
+    sentences: Sequence[Sequence[int]],
+    batch_size: int,
+    max_length: int,
+    rng: np.random.Generator | None,
+) -> Iterator[np.ndarray]:
+    """Which sentences each of the batches of `sentence_batches` has, the longest last."""
+    lengths = row_lengths(sentences, max_length)
     order = np.arange(len(sentences)) if rng is None else rng.permutation(len(sentences))
     order = order[np.argsort(lengths[order], kind="stable")]
     starts = np.arange(0, len(order), batch_size)
     if rng is not None:
         rng.shuffle(starts)
     for start in starts:
-        rows = order[start : start + batch_size]
-        longest = int(lengths[rows[-1]])
-        width = -(-longest // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
-        width = width if widths is None else widths[(longest,)][0]
-        yield sentence_batch([sentences[i] for i in rows], batch_size, max_length, width)
+        yield order[start : start + batch_size]
 
 
 def row_lengths(sentences: Sequence[Sequence[int]], max_length: int) -> np.ndarray:
@@ -127,7 +138,7 @@ def batch_widths(
 
 
 def sentence_batch(
-    rows: Sequence[Sequence[int]], batch_size: int, max_length: int, width: int
+    rows: Sequence[Sequence[int]], batch_size: int, max_length: int, width: int = WIDTH_MULTIPLE
 ) -> Batch:
     """One batch of `batch_size` rows that is as wide as a multiple of `width`."""
     cut = [row[:max_length] for row in rows]

@@ -7,11 +7,13 @@ than a language model's, and said to be so wherever it is printed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from keras import ops
+from pydantic import Field
 
+from training.config import Number, Section, checked
 from training.datasets import Corpus
 from training.tasks.batches import Batch, batch_widths, sentence_batches
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
@@ -27,12 +29,20 @@ BLANK_SHARE = 0.2  # of the words, hidden at a time where directions mix
 EVALUATION_BATCH = 64
 
 
+class ClozeOptions(Section):
+    """What `training.options` may say where words are hidden (mixing: layers)."""
+
+    masks: Annotated[int, Field(ge=1)] = 1  # of each sentence an epoch; together of all its words
+    single_share: Annotated[Number, Field(ge=0, le=1)] = 0.0  # of batches with one blank a sentence
+
+
 class ClozeTask(Task):
     """Batches, loss and evaluation of a BidirectionalLanguageModel."""
 
     figure = "cloze_perplexity"
 
     def __init__(self, config: RunConfig, corpus: Corpus) -> None:
+        self.options = checked(ClozeOptions, config.training.options, "training.options")
         examples = training_examples(config, corpus)
         tokenizer = make_tokenizer(config, examples)
         super().__init__(config, corpus, tokenizer)
@@ -44,15 +54,33 @@ class ClozeTask(Task):
         self.widths = batch_widths(self.train, rows, longest)
 
     def steps_per_epoch(self) -> int:
-        return -(-len(self.train) // self.config.training.batch_size)
+        passes = self.options.masks if self.hides else 1
+        return passes * -(-len(self.train) // self.config.training.batch_size)
+
+    @property
+    def hides(self) -> bool:
+        """Whether the words to predict are taken out of the input."""
+        return bool(self.model.settings.mixing == "layers")
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Sentences with the positions to predict: all, or a random share where they are hidden."""
-        rng = self.shuffling(epoch)
-        training, longest = self.config.training, self.config.data.max_length
-        rows = sentence_batches(self.train, training.batch_size, longest, rng, self.widths)
-        hide = self.model.settings.mixing == "layers"
-        return (with_blanks(cloze_batch(batch), rng if hide else None) for batch in rows)
+        """Sentences with the positions to predict: all, or those of a mask where they are hidden.
+
+        With several masks each word of a sentence is in one of them, so that an epoch's loss is of
+        all words; a share of the batches has one blank a sentence instead, as what is asked later.
+        """
+        rng, masks = self.shuffling(epoch), self.options.masks
+        size, longest = self.config.training.batch_size, self.config.data.max_length
+        for number in range(masks if self.hides else 1):
+            rows = sentence_batches(self.train, size, longest, rng, self.widths)
+            for batch in map(cloze_batch, rows):
+                if not self.hides:
+                    yield batch
+                elif rng.random() < self.options.single_share:
+                    yield with_blanks(batch, rng, share=0.0)
+                elif masks == 1:
+                    yield with_blanks(batch, rng)
+                else:
+                    yield with_every_kth(batch, masks, epoch + number)
 
     def loss(
         self, batch: Mapping[str, Tensor], carried: Carried | None, training: bool
@@ -78,13 +106,21 @@ def cloze_batch(batch: Batch) -> Batch:
     return {"ids": ids, "mask": mask, "weights": weights, "blanks": np.zeros_like(mask)}
 
 
-def with_blanks(batch: Batch, rng: np.random.Generator | None) -> Batch:
+def with_blanks(batch: Batch, rng: np.random.Generator, share: float = BLANK_SHARE) -> Batch:
     """Hide a random share of the words, at least one a sentence, and count only those."""
-    if rng is None:
-        return batch
     draws = np.where(batch["weights"] > 0, rng.random(batch["weights"].shape), 2.0)
-    chosen = (draws < BLANK_SHARE) | (draws == draws.min(axis=1, keepdims=True))
+    chosen = (draws < share) | (draws == draws.min(axis=1, keepdims=True))
     chosen &= draws < 1.0
+    return {**batch, "blanks": chosen, "weights": chosen.astype(np.float32)}
+
+
+def with_every_kth(batch: Batch, k: int, number: int) -> Batch:
+    """Hide every k-th word and count only those; numbers that follow each other hide all in turn.
+
+    Where a sentence's first blank is depends on its words, so that not all begin alike.
+    """
+    places = np.arange(batch["ids"].shape[1])[None, :] + batch["ids"].sum(axis=1, keepdims=True)
+    chosen = (batch["weights"] > 0) & ((places + number) % k == 0)
     return {**batch, "blanks": chosen, "weights": chosen.astype(np.float32)}
 
 

@@ -18,11 +18,12 @@ import numpy as np
 
 from training.datasets import Pair
 from training.datasets.labelled import LabelledText, TaggedWords
+from training.tasks import running_text
 from training.tasks.batches import encode_stream, sentence_batches
 from training.tasks.cloze import cloze_perplexity
 from training.tasks.groups import groups, sides
 from training.tasks.labelling import classification_rows, tagging_rows
-from training.tasks.language_model import stream_nats
+from training.tasks.language_model import stream_nats, tokens_counted
 from training.tasks.progress_bar import tracked
 from training.tasks.restoring import restoring_rows
 from training.tasks.translation import Groups, evaluate_translation
@@ -144,8 +145,8 @@ def language_model_rows(
     model: LanguageModel, sentences: Sequence[str], is_stream: bool, parts: Groups
 ) -> Rows:
     """Perplexity [9] and next-word recall@1 and @3."""
-    encoded = [model.tokenizer.encode(text) for text in sentences]
-    tokens = sum(len(ids) + 1 for ids in encoded)
+    encoded = [running_text.encoded_text(model.tokenizer, text) for text in sentences]
+    tokens = tokens_counted(model, encoded)
     unknown = sum(model.tokenizer.count_unknown(ids) for ids in encoded)
     carried = is_stream and isinstance(model, TensorLanguageModel)
     scores = None if carried else model.score_ids(encoded)
@@ -155,7 +156,12 @@ def language_model_rows(
         nats = -float(scores.sum())
     how = "one stream, state carried over" if carried else "sentence by sentence"
     common = {"tokens": tokens, "oov": unknown, "signature": f"{how}; <eos> and <unk> counted"}
+    if model.tokenizer.has_pieces:
+        common["signature"] = f"{how}; pieces of words, <eos> counted, the corpus's <unk> not"
     yield {"metric": "perplexity", "value": perplexity(nats, tokens), **common}
+    if model.tokenizer.has_pieces:
+        yield from running_text.comparable_rows(sentences, nats, common)
+        return
     if scores is not None:
         yield from _perplexities(sentences, encoded, scores, parts, common)
     for k, share in recall(model, encoded).items():

@@ -21,11 +21,12 @@ from training.tasks.batches import (
     sentence_batches,
     stream_batches,
 )
+from training.tasks.running_text import encoded_text
 from training.tasks.shuffling import map_batches, map_widths
-from training.tasks.task import Carried, Task, make_tokenizer, text_of
+from training.tasks.task import Carried, Task, make_any_tokenizer, text_of
 from training.tasks.widths import Shape
 from zoo.metrics import perplexity
-from zoo.text import Tokenizer
+from zoo.text import UNK, Tokenizer
 from zoo.types import Tensor
 
 if TYPE_CHECKING:
@@ -47,12 +48,12 @@ class LanguageModelTask(Task):
 
     def __init__(self, config: RunConfig, corpus: Corpus) -> None:
         examples = text_of(config, corpus)
-        tokenizer = make_tokenizer(config, examples)
+        tokenizer = make_any_tokenizer(config, examples)
         super().__init__(config, corpus, tokenizer)
         stream = config.training.stream
         self.is_stream = corpus.is_stream if stream is None else stream
         self.train = encoded(tokenizer, examples, config.data.map_dir)
-        self.valid = [tokenizer.encode(text) for text in corpus.valid]
+        self.valid = [encoded_text(tokenizer, text) for text in corpus.valid]
         self.stream = as_stream(self.train) if self.is_stream else None
         rows, longest = config.training.batch_size, config.data.max_length
         self.widths: Mapping[Shape, Shape] = {}
@@ -80,11 +81,12 @@ class LanguageModelTask(Task):
         training, longest = self.config.training, self.config.data.max_length
         rng = self.shuffling(epoch)
         if self.stream is None:
-            return sentence_batches(self.train, training.batch_size, longest, rng, self.widths)
-        varied = rng if training.random_time_steps else None
-        return stream_batches(
-            self.stream, training.batch_size, training.time_steps, varied, one_width=True
-        )
+            found = sentence_batches(self.train, training.batch_size, longest, rng, self.widths)
+        else:
+            varied = rng if training.random_time_steps else None
+            rows, steps = training.batch_size, training.time_steps
+            found = stream_batches(self.stream, rows, steps, varied, one_width=True)
+        return map(known_only, found) if self.model.tokenizer.has_pieces else found
 
     def steps_per_epoch(self) -> int:
         training = self.config.training
@@ -104,8 +106,9 @@ class LanguageModelTask(Task):
     ) -> tuple[Tensor, Tensor, Carried | None]:
         """Summed nats over the counted tokens, their number, and the state to carry on."""
         hidden, state = self.model.features(batch["inputs"], carried, training=training)
-        output = self.model.output_projection
-        nats = self.softmax.summed_nats(output, hidden, batch["targets"], batch["weights"])
+        output, mixture = self.model.output_projection, self.model.mixture
+        words, weights = batch["targets"], batch["weights"]
+        nats = self.softmax.summed_nats(output, hidden, words, weights, mixture)
         weight = ops.sum(batch["weights"])
         total = nats + weight * self.regularisation(hidden)
         return total, weight, state if carried is not None else None
@@ -121,7 +124,7 @@ class LanguageModelTask(Task):
     def evaluate(self) -> dict[str, float]:
         """Validation perplexity, as `zoo evaluate` measures it."""
         sentences = self.valid
-        tokens = sum(len(s) + 1 for s in sentences)
+        tokens = tokens_counted(self.model, sentences)
         nats = (
             stream_nats(self.model, encode_stream(sentences))
             if self.is_stream
@@ -139,7 +142,7 @@ def encoded(
             Sequence[Sequence[int]],
             token_map(examples, tokenizer, Path(folder) if folder else None),
         )
-    return [tokenizer.encode(text) for text in examples]
+    return [encoded_text(tokenizer, text) for text in examples]
 
 
 def as_stream(sentences: Sequence[Sequence[int]]) -> np.ndarray:
@@ -153,10 +156,25 @@ def mean_square(values: Tensor) -> Tensor:
     return ops.sum(ops.square(values)) / ops.maximum(count, 1.0)
 
 
+def known_only(batch: Batch) -> Batch:
+    """A batch in which no unknown piece counts as a target."""
+    return {**batch, "weights": batch["weights"] * (batch["targets"] != UNK)}
+
+
+def tokens_counted(model: Any, sentences: Sequence[Sequence[int]]) -> int:
+    """How many tokens of sentences a figure is over; of pieces, the known ones."""
+    unknown = sum(model.tokenizer.count_unknown(s) for s in sentences)
+    return sum(len(s) + 1 for s in sentences) - (unknown if model.tokenizer.has_pieces else 0)
+
+
 def stream_nats(model: Any, stream: np.ndarray, streams: int = EVALUATION_STREAMS) -> float:
-    """Negative log-probability of running text, state carried over, summed over all tokens."""
+    """Negative log-probability of running text, state carried over, summed over all tokens.
+
+    A model of pieces of words is not asked for what is unknown in the corpus itself.
+    """
     total, state = 0.0, None
-    for batch in stream_batches(stream, streams, EVALUATION_STEPS):
+    batches = stream_batches(stream, streams, EVALUATION_STEPS)
+    for batch in map(known_only, batches) if model.tokenizer.has_pieces else batches:
         log_probs, state = model.continued_log_probs(batch["inputs"], batch["targets"], state)
         total -= float((log_probs.astype(np.float64) * batch["weights"]).sum())
     return total

@@ -11,6 +11,7 @@ from training.config import RunConfig
 from training.datasets import Corpus
 from training.datasets.text_files import text_files
 from training.tasks.cloze import ClozeTask
+from training.tasks.distillation import DistillationTask
 from training.tasks.labelling import ClassificationTask, TaggingTask
 from training.tasks.language_model import LanguageModelTask
 from training.tasks.restoring import RestoringTask
@@ -29,8 +30,14 @@ def _no_task(config: RunConfig, corpus: Corpus) -> Task:
     raise ZooError(f"model.class={config.model.class_name!r} has no task to train it by")
 
 
+def language_model_task(config: RunConfig, corpus: Corpus) -> Task:
+    """With a teacher where the config names one."""
+    taught = config.training.distillation.teacher is not None
+    return DistillationTask(config, corpus) if taught else LanguageModelTask(config, corpus)
+
+
 task_of = singledispatch(_no_task)  # of a model's class: its task's constructor
-task_of.register(LanguageModel, LanguageModelTask)
+task_of.register(LanguageModel, language_model_task)
 task_of.register(BidirectionalLanguageModel, ClozeTask)
 task_of.register(Tagger, TaggingTask)
 task_of.register(BidirectionalRestorer, RestoringTask)

@@ -51,13 +51,37 @@ class TrainingSoftmax(keras.layers.Layer):
         return True
 
     def summed_nats(
-        self, output: layers.VocabularyOutput, hidden: Tensor, targets: Tensor, weights: Tensor
+        self,
+        output: layers.VocabularyOutput,
+        hidden: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        mixture: layers.MixtureOfSoftmaxes | None = None,
     ) -> Tensor:
         """Σ weight · (−log p(target)) in nats over hidden vectors [..., features]."""
-        hidden, kernel = (ops.cast(x, self.compute_dtype) for x in (hidden, output.kernel))
+        kernel = ops.cast(output.kernel, self.compute_dtype)
+        if mixture is not None:
+            nats = mixture.cross_entropy(
+                hidden, targets, lambda h, words: self._nats(h, kernel, output.bias, words)
+            )
+            return ops.sum(nats * ops.cast(weights, nats.dtype))
         if self.samples is None:
+            hidden = ops.cast(hidden, self.compute_dtype)
             return layers.blocked_softmax_loss(hidden, kernel, output.bias, targets, weights)
-        nats = layers.sampled_softmax_cross_entropy(
-            hidden, kernel, output.bias, targets, self.samples, weights, self.seed
+        return ops.sum(self._nats(hidden, kernel, output.bias, targets, weights))
+
+    def _nats(
+        self,
+        hidden: Tensor,
+        kernel: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        weights: Tensor | None = None,
+    ) -> Tensor:
+        """−log p(target) of each token."""
+        hidden = ops.cast(hidden, self.compute_dtype)
+        if self.samples is None:
+            return layers.blocked_softmax_cross_entropy(hidden, kernel, bias, targets, weights)
+        return layers.sampled_softmax_cross_entropy(
+            hidden, kernel, bias, targets, self.samples, weights, self.seed
         )
-        return ops.sum(nats)

@@ -17,12 +17,13 @@ from training.datasets.corpus import fingerprint
 from training.datasets.text_files import TextFiles
 from training.datasets.token_map import count_words
 from training.tasks.groups import sides
+from training.tasks.running_text import without_unknown
 from training.tasks.softmax import TrainingSoftmax
 from training.tasks.starting import copy_weights, freeze, kept_or_grown, starting_model
 from zoo.errors import ZooError
 from zoo.models.registry import model_class
 from zoo.presets import training_text
-from zoo.text import Tokenizer, WordTokenizer
+from zoo.text import SubwordTokenizer, Tokenizer, WordTokenizer
 from zoo.text.vocabulary import CONTROL_TOKENS, most_frequent
 from zoo.types import Tensor
 
@@ -133,7 +134,7 @@ def text_of(config: RunConfig, corpus: Corpus) -> TextFiles | list[Any]:
 
 
 def make_tokenizer(config: RunConfig, sentences: TextFiles | list[str]) -> WordTokenizer:
-    """A tokenizer and vocabulary from the training sentences, as the config says."""
+    """A tokenizer and vocabulary of words from the training sentences, as the config says."""
     data, start = config.data, starting_model(config)
     if start is not None:
         return kept_or_grown(config, start.tokenizer, sentences)
@@ -149,4 +150,21 @@ def make_tokenizer(config: RunConfig, sentences: TextFiles | list[str]) -> WordT
         min_count=data.min_count,
         lowercase=data.lowercase,
         split=data.tokenizer,
+    )
+
+
+def make_any_tokenizer(config: RunConfig, sentences: TextFiles | list[str]) -> Tokenizer:
+    """The same, or of pieces of words."""
+    data = config.data
+    if data.tokenizer != "subword" or isinstance(sentences, TextFiles):
+        return make_tokenizer(config, sentences)
+    start = starting_model(config)
+    if start is not None:
+        kept: Tokenizer = start.tokenizer
+        return kept
+    return SubwordTokenizer.train(
+        without_unknown(sentences),
+        size=data.vocabulary_size,
+        min_count=data.min_count,
+        lowercase=data.lowercase,
     )

@@ -90,6 +90,7 @@ def _reading_verbs(subparsers: Subparsers) -> None:
     words = _verb(subparsers, "next", verbs.next_verb, show_words, "next-word distribution")
     _add_texts(words, LANGUAGE_PRESET)
     words.add_argument("-k", type=int, default=10, help="how many words")
+    words.add_argument("--prefix", default="", help="what is typed of the next word")
     score = _verb(subparsers, "score", verbs.score_verb, show_score, "log-probability of sentences")
     _add_texts(score, LANGUAGE_PRESET)
     rank = _verb(subparsers, "rank", verbs.rank_verb, show_rank, "alternatives, best first")
@@ -151,16 +152,7 @@ def _add_generate(parser: Parser) -> None:
     parser.add_argument("--seed", type=int, default=0)
 
 
-def _working_verbs(subparsers: Subparsers) -> None:
-    """Verbs that train, measure and write."""
-    train = _verb(subparsers, "train", verbs.train_verb, show_plain, "train a config")
-    train.add_argument("config", help="a YAML file, or the name of one under training/configs")
-    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
-    train.add_argument("--data-dir", help="folder with the corpora")
-    train.add_argument("--out", help="preset directory to write (default runs/NAME)")
-    train.add_argument("--resume", action="store_true", help="go on after the last checkpoint")
-    train.add_argument("--from", metavar="PRESET_OR_DIR", dest="start", help="go on from a preset")
-    train.add_argument("--export", metavar="FORMATS", help="at the end: saved_model,tflite")
+def _add_evaluate(subparsers: Subparsers) -> None:
     evaluate = _verb(
         subparsers,
         "evaluate",
@@ -184,6 +176,24 @@ def _working_verbs(subparsers: Subparsers) -> None:
         metavar="WINDOW,THETA,LAMBDA",
         help="with a continuous cache (see zoo.models.CachedLanguageModel)",
     )
+    evaluate.add_argument(
+        "--dynamic",
+        metavar="RATE,DECAY[,SEGMENT]",
+        help="learning from the text as it is scored; tune: chosen on the validation text",
+    )
+
+
+def _working_verbs(subparsers: Subparsers) -> None:
+    """Verbs that train, measure and write."""
+    train = _verb(subparsers, "train", verbs.train_verb, show_plain, "train a config")
+    train.add_argument("config", help="a YAML file, or the name of one under training/configs")
+    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    train.add_argument("--data-dir", help="folder with the corpora")
+    train.add_argument("--out", help="preset directory to write (default runs/NAME)")
+    train.add_argument("--resume", action="store_true", help="go on after the last checkpoint")
+    train.add_argument("--from", metavar="PRESET_OR_DIR", dest="start", help="go on from a preset")
+    train.add_argument("--export", metavar="FORMATS", help="at the end: saved_model,tflite")
+    _add_evaluate(subparsers)
     export = _verb(subparsers, "export", verbs.export_verb, show_plain, "export a model")
     export.add_argument("model", metavar="PRESET_OR_DIR")
     export.add_argument("--format", default="saved_model", choices=["saved_model", "tflite"])

@@ -81,7 +81,8 @@ def list_verb(options: argparse.Namespace) -> Rows:
 
 def next_verb(options: argparse.Namespace) -> Rows:
     model, texts = load_model(options.preset, "next_words"), texts_of(options)
-    for text, words in zip(texts, model.next_words(texts, k=options.k), strict=True):
+    answers = model.next_words(texts, k=options.k, prefix=_decoded(options.prefix))
+    for text, words in zip(texts, answers, strict=True):
         yield {"text": text, "words": word_list(words)}
 
 

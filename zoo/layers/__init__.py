@@ -28,6 +28,7 @@ from zoo.layers.recurrent import Recurrent
 from zoo.layers.simple_rnn import SimpleRNN
 from zoo.layers.softmax.adaptive import AdaptiveSoftmax
 from zoo.layers.softmax.blocked import blocked_softmax_cross_entropy, blocked_softmax_loss
+from zoo.layers.softmax.mixture import MixtureOfSoftmaxes
 from zoo.layers.softmax.sampled import sampled_softmax_cross_entropy
 from zoo.layers.softmax.vocabulary_output import VocabularyOutput
 from zoo.layers.stages import cell_stages
@@ -42,6 +43,7 @@ __all__ = [
     "Bidirectional",
     "EmbeddingDropout",
     "LockedDropout",
+    "MixtureOfSoftmaxes",
     "Recurrent",
     "SimpleRNN",
     "VocabularyOutput",

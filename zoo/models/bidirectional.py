@@ -51,6 +51,7 @@ class BidirectionalSettings:
     mixing: str
     dropout: float
     input_dropout: float
+    tied: bool
     cell_options: dict[str, Any]
 
 
@@ -68,6 +69,8 @@ class BidirectionalLanguageModel(Cloze, BothDirections, Inspected):
         mixing: "top" (directions meet at the output) or "layers" (at each layer, [20]-[22]).
         dropout: between layers and before the output, one mask for all time steps.
         input_dropout: on the word vectors, likewise.
+        tied: whether the output matrix is the embedding's transpose, read by way of a matrix P:
+            ŷ = g(Eᵀ P [→h; ←h] + c) (Press and Wolf 2017).
         cell_options: further arguments of the recurrent layers.
 
     Example:
@@ -91,6 +94,7 @@ class BidirectionalLanguageModel(Cloze, BothDirections, Inspected):
         mixing: str = "top",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
+        tied: bool = False,
         cell_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -103,6 +107,7 @@ class BidirectionalLanguageModel(Cloze, BothDirections, Inspected):
             mixing=mixing,
             dropout=dropout,
             input_dropout=input_dropout,
+            tied=tied,
             cell_options=dict(cell_options or {}),
         )
         self.embedding = layers.EmbeddingDropout(
@@ -110,7 +115,12 @@ class BidirectionalLanguageModel(Cloze, BothDirections, Inspected):
         )
         self.input_dropout = layers.LockedDropout(input_dropout, name="input_dropout")
         self.make_directions(self.settings)
-        self.output_projection = layers.VocabularyOutput(tokenizer.vocabulary_size, name="output")
+        self.readout = None
+        if tied:
+            self.readout = keras.layers.Dense(embedding_dim, use_bias=False, name="readout")  # P
+        self.output_projection = layers.VocabularyOutput(
+            tokenizer.vocabulary_size, tied_to=self.embedding if tied else None, name="output"
+        )
         if mixing == "layers":
             self.blank_vector = self.add_weight(
                 name="blank_vector", shape=(embedding_dim,), initializer="uniform"
@@ -144,16 +154,18 @@ class BidirectionalLanguageModel(Cloze, BothDirections, Inspected):
             training: whether dropout is on.
 
         Returns:
-            [batch, time, 2 * units]; meaningful between the ends (mixing="top") or at the
-            blanks (mixing="layers").
+            [batch, time, 2 * units], tied [batch, time, embedding_dim]; meaningful between the
+            ends (mixing="top") or at the blanks (mixing="layers").
         """
         x = self.embedding(ids)  # [batch, time, embedding_dim]
         if self.settings.mixing == "layers" and blanks is not None:
             x = ops.where(ops.expand_dims(blanks, -1), ops.cast(self.blank_vector, x.dtype), x)
         x = self.input_dropout(x, training=training)
         if self.settings.mixing == "layers":
-            return self.mixed(x, mask, training)
-        return self._shifted(*self.apart(x, mask, training))
+            both = self.mixed(x, mask, training)
+        else:
+            both = self._shifted(*self.apart(x, mask, training))
+        return both if self.readout is None else self.readout(both)
 
     def _shifted(self, past: Tensor, future: Tensor) -> Tensor:
         """[→h_{t-1}; ←h_{t+1}] at t: [batch, time, 2 * units]."""

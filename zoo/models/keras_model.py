@@ -30,6 +30,7 @@ class KerasModel(CompiledMethods, PresetModel, keras.Model):
 
     settings: Any  # a frozen dataclass of the family's own
     output_projection: layers.VocabularyOutput
+    mixture: layers.MixtureOfSoftmaxes | None = None  # between hidden vectors and the output
 
     def __init__(self, tokenizer: Tokenizer, **kwargs: Any) -> None:
         keras.Model.__init__(self, **kwargs)
@@ -42,11 +43,20 @@ class KerasModel(CompiledMethods, PresetModel, keras.Model):
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log P(target) [7] in nats, [...], of targets [...] given hidden vectors [..., width]."""
         output = self.output_projection
-        return layers.blocked_softmax_cross_entropy(hidden, output.kernel, output.bias, targets)
+
+        def nats(vectors: Tensor, words: Tensor) -> Tensor:
+            return layers.blocked_softmax_cross_entropy(vectors, output.kernel, output.bias, words)
+
+        if self.mixture is None:
+            return nats(hidden, targets)
+        return self.mixture.cross_entropy(hidden, targets, nats)
 
     def summed_cross_entropy(self, hidden: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """Weighted sum of `cross_entropy` over all tokens: the training loss, a scalar."""
         output = self.output_projection
+        if self.mixture is not None:
+            nats = self.cross_entropy(hidden, targets)
+            return ops.sum(nats * ops.cast(weights, nats.dtype))
         return layers.blocked_softmax_loss(hidden, output.kernel, output.bias, targets, weights)
 
     def log_softmax(self, hidden: Tensor, kernel: Tensor | None = None) -> Tensor:
@@ -58,8 +68,13 @@ class KerasModel(CompiledMethods, PresetModel, keras.Model):
         An export whose device has better ops gives one model another `log_softmax` for a while, as
         an attribute of the instance (export/tflite/softmax.py); every distribution ends here.
         """
+        if self.mixture is not None:
+            return self.mixture.log_probs(hidden, self._log_softmax)
+        return self._log_softmax(hidden, kernel)
+
+    def _log_softmax(self, vectors: Tensor, kernel: Tensor | None = None) -> Tensor:
         output = self.output_projection
-        logits = output(hidden) if kernel is None else output.logits(hidden, kernel)
+        logits = output(vectors) if kernel is None else output.logits(vectors, kernel)
         return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
 
     def parameter_count(self) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
+from zoo.models.whole_words import Pieces, next_whole_words
 from zoo.selection import best_places
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.padding import pad
@@ -97,26 +98,57 @@ class LanguageModel(PresetModel):
         last = ids[np.arange(len(ids)), lengths - 1]
         return self.step(last, self.consume(ids, lengths - 1))[0]
 
-    def next_words(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
+    def next_words(
+        self, texts: Sequence[str], k: int = 10, prefix: str | Sequence[str] = ""
+    ) -> list[list[tuple[str, float]]]:
         """The k likeliest next words of each text, with their probabilities.
 
         The probabilities are those of the whole distribution; control tokens and `<unk>` are not
-        offered, so the list sums to at most 1.
+        offered, so the list sums to at most 1. A model of pieces of words offers whole words.
+
+        Args:
+            texts: the texts so far.
+            k: how many words.
+            prefix: what is typed of the next word, for all texts or for each: only words that
+                begin so are offered. Where a vocabulary has none, those whose beginning is one
+                typing error away are.
 
         Example:
             >>> import zoo
             >>> kn = zoo.models.NGramLanguageModel.train(["a b c", "a b d", "a b c"], order=2)
             >>> kn.next_words(["a b"], k=1)[0][0][0]
             'c'
+            >>> [word for word, _ in kn.next_words(["a b"], prefix="d")[0]]
+            ['d']
         """
         texts = checked_texts(texts)
+        prefixes = self._prefixes(prefix, len(texts))
         k = checked_count("k", k, self.tokenizer.vocabulary_size - len(SPECIALS))
+        if self.tokenizer.has_pieces:
+            return [self._whole_words(*pair, k) for pair in zip(texts, prefixes, strict=True)]
         answers: list[list[tuple[str, float]]] = []
-        for chunk in batches(texts):
-            ids, lengths = pad([[BOS, *self.tokenizer.encode(text)] for text in chunk])
+        for chunk in batches(list(zip(texts, prefixes, strict=True))):
+            ids, lengths = pad([[BOS, *self.tokenizer.encode(text)] for text, _ in chunk])
             log_probs = np.asarray(self.next_log_probs(ids, lengths))
-            answers += [likeliest(row, k, self.tokenizer.vocabulary) for row in log_probs]
+            for row, (_, typed) in zip(log_probs, chunk, strict=True):
+                among = self.tokenizer.beginnings.completions(typed) if typed else None
+                answers.append(likeliest(row, k, self.tokenizer.vocabulary, among))
         return answers
+
+    def _prefixes(self, prefix: str | Sequence[str], count: int) -> list[str]:
+        """What is typed after each text, in the letters that the model reads."""
+        given = [prefix] * count if isinstance(prefix, str) else checked_texts(prefix)
+        if len(given) != count:
+            raise ZooError(f"{len(given)} prefixes for {count} texts: give one for each, or one")
+        return [self.tokenizer.prepare(typed).strip() for typed in given]
+
+    def _whole_words(self, text: str, prefix: str, k: int) -> list[tuple[str, float]]:
+        ids = np.array([[BOS, *self.tokenizer.encode(text)]], np.int32)
+        state = self.consume(ids, np.array([ids.shape[1] - 1], np.int32))
+        log_probs, state = self.step(ids[:, -1], state)
+        row = np.asarray(log_probs, np.float64)[0]
+        pieces = Pieces(self.tokenizer.vocabulary)
+        return next_whole_words(self.step, row, state, pieces, k, prefix)
 
     def score(self, texts: Sequence[str]) -> list[Score]:
         """Log-probability of each text as a sentence, `<eos>` included.
@@ -203,11 +235,20 @@ class LanguageModel(PresetModel):
         )
 
 
-def likeliest(log_probs: np.ndarray, k: int, vocabulary: Sequence[str]) -> list[tuple[str, float]]:
-    """The k likeliest words of a distribution [vocabulary]; control tokens are not offered."""
+def likeliest(
+    log_probs: np.ndarray, k: int, vocabulary: Sequence[str], among: Sequence[int] | None = None
+) -> list[tuple[str, float]]:
+    """The k likeliest words of a distribution [vocabulary], or `among` some of its ids.
+
+    Control tokens are not offered.
+    """
     offered = log_probs.astype(np.float64)
     offered[list(SPECIALS)] = -np.inf
-    best = best_places(offered, k)
+    if among is not None:
+        places = np.asarray(among, np.int64)
+        best = places[best_places(offered[places], min(k, len(places)))]
+    else:
+        best = best_places(offered, k)
     return [(vocabulary[i], float(np.exp(offered[i]))) for i in best]
 
 

@@ -42,8 +42,13 @@ class NeuralLanguageModel(TensorLanguageModel, KerasModel):
         """
 
     def call(self, ids: Tensor, training: bool = False) -> Tensor:
-        """Logits [batch, time, vocabulary] for right-padded ids [batch, time]."""
+        """Logits [batch, time, vocabulary] for right-padded ids [batch, time].
+
+        Of a mixture of softmaxes: the logarithms of its probabilities.
+        """
         hidden, _ = self.features(ids, training=training)
+        if self.mixture is not None:
+            return self.log_softmax(hidden)
         return self.output_projection(hidden)
 
     def hidden_step_graph(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:

@@ -223,8 +223,10 @@ class NGramLanguageModel(LanguageModel):
         """Scores sentences in bulk; `scorer.make_index()` prepares for very many."""
         return SentenceScorer(self.tables, self.tokenizer)
 
-    def next_words(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
-        """The k likeliest next words of each text, with their probabilities.
+    def next_words(
+        self, texts: Sequence[str], k: int = 10, prefix: str | Sequence[str] = ""
+    ) -> list[list[tuple[str, float]]]:
+        """The k likeliest next words of each text, as `LanguageModel.next_words` gives them.
 
         Words of probability 0 are not offered: after words that maximum likelihood has never
         seen, the list is empty.
@@ -235,6 +237,9 @@ class NGramLanguageModel(LanguageModel):
             'c'
         """
         texts = checked_texts(texts)
+        if any(self._prefixes(prefix, len(texts))):
+            found_among_all = super().next_words(texts, k, prefix)
+            return [[pair for pair in row if pair[1]] for row in found_among_all]
         k = checked_count("k", k, self.tokenizer.vocabulary_size - len(SPECIALS))
         if not texts:
             return []

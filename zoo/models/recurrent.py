@@ -50,6 +50,7 @@ class RecurrentSettings:
     weight_drop: float
     word_scale: float | None
     residual: bool
+    mixtures: int
     cell_options: dict[str, Any]
 
 
@@ -74,6 +75,7 @@ class RecurrentLanguageModel(Inspected, NeuralLanguageModel):
         weight_drop: on the recurrent matrices.
         word_scale: standard deviation of the word vectors at the start; None for Keras's ±0.05.
         residual: whether each layer from the second on adds its h to what it reads.
+        mixtures: softmaxes that are mixed at the output (`zoo.layers.MixtureOfSoftmaxes`); 1: one.
         cell_options: further arguments of the layer, such as `activation`, `use_bias`,
             `recurrent_initializer` or `learn_initial_state`.
 
@@ -107,6 +109,7 @@ class RecurrentLanguageModel(Inspected, NeuralLanguageModel):
         weight_drop: float = 0.0,
         word_scale: float | None = None,
         residual: bool = False,
+        mixtures: int = 1,
         cell_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -125,6 +128,7 @@ class RecurrentLanguageModel(Inspected, NeuralLanguageModel):
             weight_drop=weight_drop,
             word_scale=word_scale,
             residual=residual,
+            mixtures=positive("mixtures", mixtures),
             cell_options=dict(cell_options or {}),
         )
         refuse_unequal_widths(self.settings)
@@ -138,6 +142,9 @@ class RecurrentLanguageModel(Inspected, NeuralLanguageModel):
             for i in range(num_layers - 1)
         ]
         self.output_dropout = layers.LockedDropout(dropout, name="output_dropout")
+        if mixtures > 1:
+            width = embedding_dim if tied else units
+            self.mixture = layers.MixtureOfSoftmaxes(mixtures, width, name="mixture")
         self.output_projection = layers.VocabularyOutput(
             tokenizer.vocabulary_size,
             tied_to=self.embedding if tied else None,

@@ -4,6 +4,7 @@ vocabulary      words by id, and the file of them
 segmentation    text -> words, by the tables of `codepoints`
 bpe             words -> pieces
 detokenization  tokens -> text
+prefixes        half-typed words -> words
 tokenizer       what all tokenizers share; `word` and `subword` are the two
 padding         rows of ids -> one array
 graph/          the same in TensorFlow operations, above all of these

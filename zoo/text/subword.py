@@ -42,6 +42,8 @@ class SubwordTokenizer(Tokenizer):
         'lowest slow'
     """
 
+    has_pieces = True
+
     def __init__(
         self, vocabulary: Sequence[str], lowercase: bool = True, normalization: str = "NFC"
     ) -> None:

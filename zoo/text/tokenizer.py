@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Self, TypeAlias
+from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 from zoo.errors import ZooError
 from zoo.io import write_atomically
 from zoo.text import segmentation
 from zoo.text.detokenization import Rules, join_tokens
 from zoo.text.normalization import checked_normalization
+from zoo.text.prefixes import WordBeginnings
 from zoo.text.vocabulary import (
     BOS,
     EOS,
@@ -41,6 +43,7 @@ class Tokenizer(ABC):
     """
 
     split = "words"
+    has_pieces: ClassVar[bool] = False  # whether a token may be a piece of a word
 
     def __init__(
         self, vocabulary: Sequence[str], lowercase: bool = True, normalization: str = "NFC"
@@ -54,6 +57,11 @@ class Tokenizer(ABC):
     def vocabulary_size(self) -> int:
         """Entries of the vocabulary, control tokens included."""
         return len(self.vocabulary)
+
+    @cached_property
+    def beginnings(self) -> WordBeginnings:
+        """The words by how they begin."""
+        return WordBeginnings(self.vocabulary)
 
     @property
     @abstractmethod

@@ -11,6 +11,7 @@ from keras import ops
 from training.config import TrainingConfig, checked
 from training.tasks.softmax import TrainingSoftmax
 from zoo.errors import ZooError
+from zoo.layers import MixtureOfSoftmaxes
 
 RNG = np.random.default_rng(0)
 WORDS = 50
@@ -59,6 +60,19 @@ def test_each_call_draws_other_words_and_the_state_decides_them():
     assert first != second
     state.assign(before)
     assert draw() == first
+
+
+@pytest.mark.parametrize("settings", [{}, {"softmax": "sampled", "softmax_samples": WORDS}])
+def test_a_mixture_of_softmaxes_is_trained_by_its_own_loss(settings):
+    softmax, mixture = TrainingSoftmax(TrainingConfig(**settings)), MixtureOfSoftmaxes(2, 8)
+    vectors, log_shares = (ops.convert_to_numpy(x) for x in mixture(HIDDEN))
+    logits = vectors @ KERNEL + BIAS  # [4, 5, 2, words]
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    p = (np.exp(log_shares)[..., None] * p).sum(-2)
+    nats = -np.log(np.take_along_axis(p, TARGETS[..., None], -1)[..., 0])
+    output = SimpleNamespace(kernel=ops.convert_to_tensor(KERNEL), bias=BIAS)
+    value = float(softmax.summed_nats(output, HIDDEN, TARGETS, WEIGHTS, mixture))
+    assert value == pytest.approx((nats * WEIGHTS).sum(), rel=1e-4)
 
 
 def test_a_sampled_softmax_becomes_exact_at_its_epoch():

@@ -155,6 +155,7 @@ def test_readable_output(capsys, preset):
         (["evaluate", "PRESET", "--data", "nothing"], "no data set or file"),
         (["evaluate", "PRESET", "--data", "x", "--cache", "9,1"], "write WINDOW,THETA,LAMBDA"),
         (["evaluate", "PRESET", "--data", "x", "--cache", "9,1,2"], "weight=2.0"),
+        (["evaluate", "PRESET", "--data", "x", "--dynamic", "fast"], "write RATE,DECAY"),
         (["export", "PRESET", "--out", "/dev/null/x", "--quantize", "int8"], "--quantize"),
     ],
 )
