@@ -55,6 +55,8 @@ class DataConfig(Section):
     new_words: int = Field(default=0, ge=0)  # added to the vocabulary of the preset in `from`
     files: str | list[str] | None = None  # training text instead of the data set's own
     map_dir: str | None = None  # where ids of such files are kept; None: the cache
+    extra: str | None = None  # translation: a file of further training pairs
+    extra_tag: bool = True  # their sources were written by a model, and are marked so
 
 
 class ModelConfig(Section, extra="allow"):

@@ -20,6 +20,7 @@ from keras import ops
 
 from training.config import RunConfig, Section, checked
 from training.datasets import Corpus, Pair
+from training.datasets.extra import with_extra
 from training.tasks.augmentation import Augmentation
 from training.tasks.pair_batches import Batch, EncodedPairs, pair_batches, pair_widths
 from training.tasks.progress_bar import tracked
@@ -57,6 +58,7 @@ class TranslationTask(Task):
     lower_is_better = False
 
     def __init__(self, config: RunConfig, corpus: Corpus) -> None:
+        corpus = with_extra(corpus, config.data)
         self.options = checked(TranslationOptions, config.training.options, "training.options")
         self.config = config
         train = training_examples(config, corpus)

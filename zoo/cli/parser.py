@@ -105,6 +105,10 @@ def _reading_verbs(subparsers: Subparsers) -> None:
     translate.add_argument("--beam", type=int, default=5, help="beam width")
     translate.add_argument("--n-best", type=int, default=1, help="translations a text")
     translate.add_argument("--rescore", metavar="PRESET", help="re-rank with a language model")
+    utilities = ["chrf", "bleu"]
+    translate.add_argument(
+        "--mbr", choices=utilities, help="re-rank by likeness to the other translations found"
+    )
     _add_inspect(_verb(subparsers, "inspect", verbs.inspect_verb, show_gates, "gates over a text"))
     generate = _verb(
         subparsers, "generate", verbs.generate_verb, lambda row: row["text"], "continue a text"

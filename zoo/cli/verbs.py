@@ -210,6 +210,7 @@ def translate_verb(options: argparse.Namespace) -> Rows:
     texts = texts_of(options)
     model = load_model(options.preset, "translate")
     more = {"rescore": load_model(options.rescore, "score")} if options.rescore else {}
+    more |= {"mbr": options.mbr} if options.mbr else {}
     answers = model.translate(texts, beam=options.beam, n_best=options.n_best, **more)
     for text, best in zip(texts, answers, strict=True):
         pairs = [{"text": translation, "score": score} for translation, score in best]

@@ -58,6 +58,26 @@ def bleu(
     )
 
 
+UTILITIES = ("chrf", "bleu")
+
+
+def utility(name: str, texts: Sequence[str]) -> list[list[float]]:
+    """Sentence-level chrF or BLEU of each text with each as its reference, of 100.
+
+    Example:
+        >>> utility("chrf", ["abc", "xyz"])
+        [[100.0, 0.0], [0.0, 100.0]]
+    """
+    from sacrebleu.metrics import BLEU, CHRF
+
+    metric = CHRF() if name == "chrf" else BLEU(effective_order=True, force=True)
+
+    def like(text: str, reference: str) -> float:
+        return 100.0 if text == reference else float(metric.sentence_score(text, [reference]).score)
+
+    return [[like(text, reference) for reference in texts] for text in texts]
+
+
 def _streams(hypotheses: Sequence[str], references: Sequence[str | Sequence[str]]) -> Any:
     """References sentence by sentence as sacreBLEU's streams; None where one has fewer."""
     if not hypotheses or len(hypotheses) != len(references):

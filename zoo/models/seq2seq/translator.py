@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,8 +20,8 @@ from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
 from zoo.models.language_model import Score, checked_texts
+from zoo.models.seq2seq.reranking import Hypothesis, check_utility, reranked
 from zoo.models.seq2seq.sentences import (
-    Scored,
     joined,
     restored,
     scored_pair,
@@ -31,6 +30,7 @@ from zoo.models.seq2seq.sentences import (
 from zoo.models.seq2seq.settings import Seq2SeqSettings
 from zoo.models.seq2seq.unknown_words import with_source_words
 from zoo.text import BOS, EOS, PAD, UNK
+from zoo.text.carrying import Carried
 from zoo.text.padding import pad
 from zoo.types import ModelState, Tensor
 
@@ -39,14 +39,6 @@ BATCH_TOKENS = 8192  # scored at a time: a row of logits is as wide as the vocab
 STEPS_MULTIPLE = 16  # lengths are rounded up, so that few graphs are traced
 
 logger = logging.getLogger("zoo")
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A translation as the search found it; `ids` end with `<eos>` unless the limit cut it."""
-
-    ids: tuple[int, ...]
-    score: float
 
 
 class Translator(PresetModel):
@@ -97,6 +89,7 @@ class Translator(PresetModel):
         rescore: Any = None,
         rescore_weight: float = 0.3,
         mark_lost: bool = True,
+        mbr: str | None = None,
     ) -> list[list[tuple[str, float]]]:
         """The best translations of each text, best first, with their scores.
 
@@ -117,6 +110,9 @@ class Translator(PresetModel):
                 best: score = (log P(y | x) + rescore_weight · log P(y)) / lp(n).
             rescore_weight: weight of the language model.
             mark_lost: list what is lost in brackets: for a reader; BLEU is measured without.
+            mbr: "chrf" or "bleu": of the search's `beam` best, first comes the one most like
+                all of them, each counted by its probability; the scores are this likeness, 0 to 100
+                (see `zoo.models.seq2seq.reranking`).
 
         Example:
             >>> import zoo
@@ -129,19 +125,25 @@ class Translator(PresetModel):
         sentences = [sentence for part in parts for sentence in part]
         alpha = self.settings.length_alpha if length_alpha is None else length_alpha
         Beam(beam, n_best, alpha)  # refuses what is out of range
-        listed = beam if rescore is not None else n_best
-        answers: list[Scored] = []
-        hypotheses = self.search([s.text for s in sentences], beam, listed, alpha)
-        for sentence, found in zip(sentences, hypotheses, strict=True):
-            readable = self.readable(sentence.text, [h.ids for h in found], mark_lost)
-            readable = restored(readable, sentence, self.settings, mark_lost)
-            pairs = list(zip(readable, found, strict=True))
-            scored = [(translation, h.score) for translation, h in pairs]
-            if rescore is not None:
-                scored = rescored(pairs, rescore, rescore_weight, alpha)
-            answers.append(unique(scored)[:n_best])
-        following = iter(answers)
-        return [joined([next(following) for _ in part]) for part in parts]
+        check_utility(mbr)
+        listed = beam if rescore is not None or mbr is not None else n_best
+        found = self.search([s.text for s in sentences], beam, listed, alpha)
+        answers = iter(
+            reranked(
+                self._readable_hypotheses(sentence, hypotheses, mark_lost),
+                (rescore, rescore_weight, alpha),
+                mbr,
+            )[:n_best]
+            for sentence, hypotheses in zip(sentences, found, strict=True)
+        )
+        return [joined([next(answers) for _ in part]) for part in parts]
+
+    def _readable_hypotheses(
+        self, sentence: Carried, found: Sequence[Hypothesis], mark_lost: bool
+    ) -> list[tuple[str, Hypothesis]]:
+        """Hypotheses with their texts, as the reader sees them."""
+        texts = self.readable(sentence.text, [h.ids for h in found], mark_lost)
+        return list(zip(restored(texts, sentence, self.settings, mark_lost), found, strict=True))
 
     def score(self, pairs: Iterable[tuple[str, str]]) -> list[Score]:
         """log P(target | source) of each pair of texts, `<eos>` counted.
@@ -305,27 +307,6 @@ class Translator(PresetModel):
     ) -> list[np.ndarray] | None:
         """Attention of each target token over the source: [tokens, source] a translation."""
         return None
-
-
-def unique(scored: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Texts by falling score, each once."""
-    best: dict[str, float] = {}
-    for text, score in sorted(scored, key=lambda pair: -pair[1]):
-        best.setdefault(text, score)
-    return list(best.items())
-
-
-def rescored(
-    pairs: Sequence[tuple[str, Hypothesis]], language_model: Any, weight: float, alpha: float
-) -> list[tuple[str, float]]:
-    """The translations with a language model's opinion in their scores."""
-    if not pairs:
-        return []
-    opinions = language_model.score([text for text, _ in pairs])
-    return [
-        (text, h.score + weight * opinion.log_prob / ((5 + len(h.ids)) / 6) ** alpha)
-        for (text, h), opinion in zip(pairs, opinions, strict=True)
-    ]
 
 
 def token_batches(sizes: Sequence[int]) -> Iterator[list[int]]:

@@ -13,6 +13,7 @@ import zoo
 from tests.helpers.seq2seq import ALL_FIVE, COMBINATIONS, name_of, tokenizers, translator
 from tests.reference import seq2seq as reference
 from zoo.errors import ZooError
+from zoo.metrics import bleu
 from zoo.models import Seq2Seq
 from zoo.text import BOS, EOS, PAD, UNK
 
@@ -257,6 +258,23 @@ def test_a_language_model_re_ranks(model):
     ranked = model.translate(SOURCES[:1], beam=5, rescore=LikesShortTexts(), rescore_weight=1.0)
     assert ranked[0][0][0] == shortest
     assert len(ranked[0]) == 1
+
+
+def test_the_translation_most_like_all_others_comes_first(model):
+    plain = model.translate(SOURCES[:1], beam=5, n_best=5)[0]
+    risk = model.translate(SOURCES[:1], beam=5, n_best=5, mbr="chrf")[0]
+    assert sorted(text for text, _ in risk) == sorted(text for text, _ in plain)
+    weights = np.exp([score for _, score in plain])
+    by_hand = {
+        text: sum(w * bleu([text], [other]).chrf if other else w * (text == other) * 100
+                  for (other, _), w in zip(plain, weights, strict=True)) / weights.sum()
+        for text, _ in plain
+    }  # fmt: skip
+    for text, score in risk:
+        assert score == pytest.approx(by_hand[text], abs=1e-3)
+    assert [score for _, score in risk] == sorted(by_hand.values(), reverse=True)
+    with pytest.raises(ZooError, match="mbr='ter': use chrf, bleu or None"):
+        model.translate(["a"], mbr="ter")
 
 
 def test_presets_keep_everything(model, tmp_path):
