@@ -9,7 +9,9 @@ import csv
 import json
 import platform
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from zoo.io import write_atomically
@@ -19,23 +21,29 @@ LOGS = Path(__file__).parents[1] / "logs"
 RECORDS = Path(__file__).parents[1] / "records"
 
 
-def record(name: str, run: Path, data_dir: str | None) -> Path:
-    """Measure a kept run on its corpus's test split and write training/records/NAME.json."""
+def record(name: str, run: Path, data_dir: str | None, others: Sequence[Path] = ()) -> Path:
+    """Measure a kept run on its corpus's test split and write training/records/NAME.json.
+
+    Args:
+        others: runs of the same config with other seeds. The figures are then means, and those of
+            each run are kept beside them.
+    """
     import zoo
     from training.config import CONFIGS, read_run_config
     from training.datasets import load
-    from training.tasks.evaluate import evaluate, recorded
+    from training.tasks.evaluate import evaluate
 
     config = read_run_config(CONFIGS / f"{name}.yaml")
     model = zoo.load(run)
-    rows = list(evaluate(model, load(config.data.name, data_dir, model.reads), "test"))
+    corpus = load(config.data.name, data_dir, model.reads)
+    rows = [list(evaluate(zoo.load(path), corpus, "test")) for path in (run, *others)]
     keep_curve(name, run)
     content = {
         "description": config.description,
         "data": config.data.name,
         "parameters": model.parameter_count(),
-        "metrics": recorded(rows),
-        "signature": rows[0]["signature"],
+        **figures_of(rows),
+        "signature": rows[0][0]["signature"],
         "seconds": training_seconds(name),
         "machine": machine(),
     }
@@ -43,6 +51,24 @@ def record(name: str, run: Path, data_dir: str | None) -> Path:
     path = RECORDS / f"{name}.json"
     write_atomically(path, json.dumps(content, indent=1) + "\n")
     return path
+
+
+def figures_of(runs: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    """`metrics` of the evaluations' rows; of several runs, means, and `seeds` with all values."""
+    from training.tasks.evaluate import recorded
+
+    found = [recorded(rows) for rows in runs]
+    if len(found) == 1:
+        return {"metrics": found[0]}
+    seeds = {key: [metrics[key] for metrics in found] for key in found[0]}
+    counts = {key for key, value in found[0].items() if isinstance(value, int)}
+    return {
+        "metrics": {
+            key: values[0] if key in counts or None in values else round(fmean(values), 4)
+            for key, values in seeds.items()
+        },
+        "seeds": {key: values for key, values in seeds.items() if key not in counts},
+    }
 
 
 def read_records() -> dict[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from training.config import read_run_config
 from training.publishing import ablation, run_records
 from training.publishing.results import table, with_table
 from zoo.errors import ZooError
@@ -44,6 +45,25 @@ def test_the_ablation_lists_what_each_row_adds(kept):
         *("`multi30k_i`", "+ I, the decoder has weights of its own", "1,000"),
         *("12.5", "+2.5", "20.0", "30.0", "2 min"),
     )
+
+
+def test_several_seeds_have_a_mean_and_a_spread():
+    rows = [
+        [{"metric": "bleu_uncased", "value": value, "tokens": 9, "oov": 0}] for value in (3.0, 5.0)
+    ]
+    figures = run_records.figures_of(rows)
+    assert figures["metrics"] == {"test_bleu_uncased": 4.0, "test_tokens": 9, "test_oov": 0}
+    assert ablation.figure(figures, "test_bleu_uncased") == "4.0 ± 1.4"
+    assert ablation.figure(run_records.figures_of(rows[:1]), "test_bleu_uncased") == "3.0"
+
+
+def test_each_step_changes_one_thing_but_the_first():
+    for corpus, last in (("multi30k", "subword"), ("tatoeba", "attention")):
+        names = [f"{corpus}_{step}" for step in ablation.STEPS]
+        names = names[: names.index(f"{corpus}_{last}") + 1]
+        configs = [read_run_config(name) for name in names]
+        assert [config.name for config in configs] == names
+        assert {config.data.name for config in configs} == {f"{corpus}_de_en"}
 
 
 def test_the_machine_is_named_with_its_cores():
