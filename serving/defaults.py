@@ -16,6 +16,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from serving.config.files import PLATFORM, read_text_proto
 from serving.errors import failed_precondition
 from zoo.io import cache_folder, replaced_directory
+from zoo.quiet import held_stderr
 
 log = logging.getLogger("serving.defaults")
 CONFIG_FOLDER = Path(__file__).parent / "config"
@@ -45,7 +46,7 @@ def exported(name: str, preset: Path) -> Path:
     from export.saved_model.exporter import export_saved_model
 
     log.info("exporting %s to %s", name, base)
-    with replaced_directory(base) as temporary:
+    with held_stderr("2"), replaced_directory(base) as temporary:
         export_saved_model(zoo.load(name), temporary)
     return base
 

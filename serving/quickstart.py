@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ready = wait_until_ready(server, lambda: progress.follow(log) if not verbose else None)
     if ready:
         print(answers(), flush=True)
-    elif not verbose:
+    elif server.poll() and not verbose:
         print("\n".join(["the server has not started:", *tail(log)]), file=sys.stderr)
     return server.wait()
 

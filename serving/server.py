@@ -86,6 +86,8 @@ def _set_up_logging() -> None:
     logging.basicConfig(
         level=logging.INFO, format=LOG_FORMAT, datefmt="%Y-%m-%d %H:%M:%S", stream=sys.stderr
     )
+    for name in ("absl", "tensorflow"):  # what they do while exporting is no news
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def with_defaults(flags: Flags) -> Flags:

@@ -25,7 +25,10 @@ SILENT = "3"
 
 @contextmanager
 def held_stderr(level: str = SILENT) -> Iterator[None]:
-    """Nothing reaches standard error, unless the user asked for more than `level` or it fails."""
+    """Nothing reaches standard error, unless the user asked for more than `level` or it fails.
+
+    The stream is the process's, so what other threads write meanwhile is lost too.
+    """
     if os.environ.setdefault(VARIABLE, level) < level:
         yield
         return
@@ -52,6 +55,7 @@ def import_quietly(module: str) -> None:
 
 def quiet_when_imported(module: str = "tensorflow") -> None:
     """The first import of a module, whoever does it, is quiet: for commands that begin with it."""
+    os.environ.setdefault(VARIABLE, SILENT)  # JAX would set it to 1
     if module not in sys.modules:
         sys.meta_path.insert(0, _QuietFinder(module))
 

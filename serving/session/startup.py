@@ -36,6 +36,8 @@ def import_tensorflow() -> None:
     sys.meta_path.insert(0, finder)
     try:
         with held_stderr(SERVER_LEVEL):
-            importlib.import_module("tensorflow")
+            tensorflow = importlib.import_module("tensorflow")
+            # Where there is no GPU it complains of that once: now, and not into the server's log.
+            tensorflow.config.list_physical_devices()
     finally:
         sys.meta_path.remove(finder)
