@@ -4,8 +4,10 @@
 
 Trains a small network on made-up sentences twice: once without a break, once with `kill -9` at
 random moments, from the import of the command to the last epoch, each time gone on with
-`--resume`. Fails (exit code 1) when a resumed run ends badly, a single bit of the weights
-differs, or every kill came before the first epoch's end, which proves nothing.
+`--resume`. Checkpoints come several times an epoch, so that most kills come in the middle of one;
+every third end is asked for (SIGTERM), and must be one with a checkpoint of that step. Fails (exit
+code 1) when a resumed run ends badly, a single bit of the weights differs, or no kill came in the
+middle of an epoch that had a checkpoint, which proves nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +37,7 @@ training:
   batch_size: 8
   time_steps: 8
   stream: true
+  checkpoint_minutes: 0.002
   optimizer: {{learning_rate: 0.01, clip_norm: 1.0}}
 """
 TRAIN = "import sys; from zoo.cli.main import main; sys.exit(main(['train', *sys.argv[1:]]))"
@@ -72,20 +76,38 @@ def epochs_of(out: Path) -> int:
     return max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) if log.exists() else 0
 
 
+def ended(run: subprocess.Popen[bytes], asked: bool) -> None:
+    """Kill a run, or ask it to end, which it does with a line once it trains."""
+    run.terminate() if asked else run.kill()
+    _, errors = run.communicate()
+    # A signal that comes before the first step, or in a validation, ends it without a line.
+    if asked and run.returncode not in (0, 128 + signal.SIGTERM, -signal.SIGTERM):
+        raise RuntimeError(f"SIGTERM gave {run.returncode}: {errors.decode()[-500:]}")
+
+
+def progress_of(out: Path) -> tuple[int, int]:
+    """Epochs done, and steps of the next, in a run's checkpoint."""
+    checkpoint = out.with_name(out.name + ".training") / "checkpoint.npz"
+    if not checkpoint.exists():
+        return 0, 0
+    with np.load(checkpoint) as content:
+        state = json.loads(bytes(content["progress"]).decode())
+    return state["epoch"], state["epoch_steps"]
+
+
 def killed_run(
     config: Path, out: Path, kills: int, seconds: float, rng: random.Random
-) -> list[int]:
-    """Kill a run so many times, each after a random time, then let it end; epochs at each kill."""
-    moments: list[int] = []
+) -> list[tuple[int, int]]:
+    """Kill a run so many times, each after a random time, then let it end; where each kill came."""
+    moments: list[tuple[int, int]] = []
     while len(moments) < kills:
         run = start(config, out)
         time.sleep(rng.uniform(0.2, seconds))
         if run.poll() is not None:
             finished(run)
             break  # it was over sooner
-        run.kill()
-        run.communicate()
-        moments.append(epochs_of(out))
+        ended(run, asked=len(moments) % 3 == 2)
+        moments.append(progress_of(out))
     finished(start(config, out))
     return moments
 
@@ -106,7 +128,7 @@ def compared(kills: int, epochs: int, seed: int) -> dict[str, Any]:
         pair = [[w.numpy() for w in zoo.load(folder / n).weights] for n in ("whole", "again")]
         same = all(np.array_equal(one, other) for one, other in zip(*pair, strict=True))
         return {
-            "kills": len(moments), "epochs_at_kills": moments,
+            "kills": len(moments), "epoch_and_step_at_kills": moments,
             "epochs": epochs_of(folder / "again"), "whole_seconds": round(whole, 1),
             "seed": seed, "same_weights": same,
         }  # fmt: skip
@@ -123,7 +145,8 @@ def main() -> int:
     result = compared(options.kills, options.epochs, options.seed)
     lines = [f"{name:18} {value}" for name, value in result.items()]
     print(json.dumps(result) if options.json else "\n".join(lines))
-    return 0 if result["same_weights"] and any(result["epochs_at_kills"]) else 1
+    in_an_epoch = any(step for _, step in result["epoch_and_step_at_kills"])
+    return 0 if result["same_weights"] and in_an_epoch else 1
 
 
 if __name__ == "__main__":
