@@ -77,6 +77,7 @@ def graph_module(model: object) -> ServedModel:
 graph_module.register(models.RecurrentLanguageModel, neural_module)
 graph_module.register(models.NeuralProbabilisticLanguageModel, neural_module)
 graph_module.register(models.CachedLanguageModel, neural_module)
+graph_module.register(models.PointerLanguageModel, neural_module)
 graph_module.register(models.NGramLanguageModel, counts_module)
 graph_module.register(models.InterpolatedLanguageModel, counts_module)
 graph_module.register(models.BidirectionalLanguageModel, ClozeGraph)

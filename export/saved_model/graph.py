@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 import tensorflow as tf
 
-from zoo.models import CachedLanguageModel, InterpolatedLanguageModel
+from zoo.models import CachedLanguageModel, InterpolatedLanguageModel, PointerLanguageModel
 from zoo.models.base import PresetModel
 from zoo.models.keras_model import KerasModel
 from zoo.models.language_model import SPECIALS
@@ -66,8 +66,9 @@ def _(model: InterpolatedLanguageModel) -> list[KerasModel]:
     return [found for part in model.models for found in keras_models(part)]
 
 
-@keras_models.register
-def _(model: CachedLanguageModel) -> list[KerasModel]:
+@keras_models.register(CachedLanguageModel)
+@keras_models.register(PointerLanguageModel)
+def _(model: CachedLanguageModel | PointerLanguageModel) -> list[KerasModel]:
     return [model.model]
 
 

@@ -15,6 +15,7 @@ from zoo.models import (
     BidirectionalTagger,
     CachedLanguageModel,
     NeuralProbabilisticLanguageModel,
+    PointerLanguageModel,
     RecurrentLanguageModel,
 )
 from zoo.text import WordTokenizer
@@ -91,6 +92,9 @@ LANGUAGE_MODELS: dict[str, Callable[[], Any]] = {
 WRAPPED_MODELS: dict[str, Callable[[], Any]] = {
     "cached": lambda: CachedLanguageModel(
         recurrent(num_layers=1, word_scale=1.0), window=5, theta=2.0, weight=0.3
+    ),
+    "pointer": lambda: PointerLanguageModel(
+        recurrent(num_layers=1, word_scale=1.0), names=["tom", "she", "cat"], gamma=5.0
     ),
 }
 CLOZE_MODELS: dict[str, Callable[[], Any]] = {

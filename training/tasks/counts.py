@@ -2,8 +2,8 @@
 
 An n-gram model is counted in one pass over the training text. A mixture takes models that are
 there already, `model.models`, presets or directories, and finds their weights on the validation
-text; a cached model one of them, `model.model`, and finds the cache's window, θ and λ there. Each
-is one row and one preset.
+text; a cached model one of them, `model.model`, and finds the cache's window, θ and λ there; a
+pointer one of them, and finds the names in the training text. Each is one row and one preset.
 """
 
 from __future__ import annotations
@@ -26,11 +26,17 @@ from training.tasks.language_model import stream_nats
 from training.tasks.task import kept_sample, make_tokenizer, training_examples
 from zoo.errors import ZooError
 from zoo.metrics import perplexity
-from zoo.models import CachedLanguageModel, InterpolatedLanguageModel, NGramLanguageModel
+from zoo.models import (
+    CachedLanguageModel,
+    InterpolatedLanguageModel,
+    NGramLanguageModel,
+    PointerLanguageModel,
+)
 from zoo.models.language_model import LanguageModel
 from zoo.models.on_tensors import TensorLanguageModel
 from zoo.models.registry import model_class
 from zoo.presets.store import shipped_presets
+from zoo.text.names import proper_names
 
 Fitted = tuple[LanguageModel, list[str]]  # a model and the text that it was fitted to
 
@@ -106,6 +112,22 @@ def cached(config: RunConfig, corpus: Corpus) -> Fitted:
     return CachedLanguageModel(model, *settings, reference=reference(name)), sentences
 
 
+def pointed(config: RunConfig, corpus: Corpus) -> Fitted:
+    """The model of the config with a pointer to the names that the training text writes so."""
+    options = config.model.options
+    name = options.pop("model", None)
+    if not isinstance(name, str) or set(options) - {"gamma"}:
+        raise ZooError(
+            f"model of {config.name}: give `model`, a preset or directory, and `gamma`; got "
+            f"{config.model.options!r:.120}"
+        )
+    model = loaded(name, "model")
+    tokenizer = model.tokenizer
+    names = proper_names(corpus.train, tokenizer.vocabulary, tokenizer.lowercase)
+    wrapped = PointerLanguageModel(model, names, **options, reference=reference(name))  # type: ignore[arg-type]
+    return wrapped, list(corpus.valid)
+
+
 def loaded(name: str, key: str) -> LanguageModel:
     """The language model of a name in a config."""
     model = zoo.load(str(name))
@@ -123,6 +145,7 @@ fitted = singledispatch(counted)  # by the model's class, with a config and its 
 fitted.register(NGramLanguageModel, counted)
 fitted.register(InterpolatedLanguageModel, mixed)
 fitted.register(CachedLanguageModel, cached)
+fitted.register(PointerLanguageModel, pointed)
 
 
 def nats_and_tokens(

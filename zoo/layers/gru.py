@@ -20,7 +20,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers import cudnn
 from zoo.layers.activations import Activation, Function, with_activations
 from zoo.layers.gated import Gated
 from zoo.layers.recurrence.cell import Cell, Weights
@@ -90,7 +89,7 @@ class GRU(Gated):
         units: size of h.
         reset_after: apply the reset gate after the recurrent product, as in the notes (default).
             The other form works too, differentiated by the backend.
-        use_cudnn: as in Keras, for a GPU: "auto", True or False (see `zoo.layers.cudnn`).
+        use_cudnn: Keras's switch for GPUs, without effect: there is one implementation here.
         learn_initial_state, weight_drop, jit_compile: see `zoo.layers.Recurrent`.
         All others, by place or by name, are those of `keras.layers.GRU`.
 
@@ -101,7 +100,6 @@ class GRU(Gated):
     """
 
     gates = 3
-    cudnn_function = "gru"
     stage_names = ("z", "r", "h_tilde")
 
     def __init__(
@@ -146,7 +144,6 @@ class GRU(Gated):
             weight_drop=weight_drop, jit_compile=jit_compile, **kwargs,
         )  # fmt: skip
         self.reset_after = reset_after
-        self.use_cudnn = cudnn.checked_choice(use_cudnn)
 
     def equations(self) -> Cell:
         functions = (self.activation, self.recurrent_activation)

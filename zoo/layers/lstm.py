@@ -22,7 +22,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.layers import cudnn
 from zoo.layers.activations import Activation, Function, with_activations
 from zoo.layers.gated import ForgetBias
 from zoo.layers.recurrence.cell import Cell
@@ -73,7 +72,7 @@ class LSTM(ForgetBias):
 
     Args:
         units: size of h and c.
-        use_cudnn: as in Keras, for a GPU: "auto", True or False (see `zoo.layers.cudnn`).
+        use_cudnn: Keras's switch for GPUs, without effect: there is one implementation here.
         learn_initial_state, weight_drop, jit_compile: see `zoo.layers.Recurrent`.
         All others, by place or by name, are those of `keras.layers.LSTM`.
 
@@ -88,7 +87,6 @@ class LSTM(ForgetBias):
     state_names = ("h", "c")
     stage_names = ("i", "f", "c_tilde", "o")
     forget_gate = 1
-    cudnn_function = "lstm"
 
     def __init__(
         self,
@@ -132,7 +130,6 @@ class LSTM(ForgetBias):
             learn_initial_state=learn_initial_state,
             weight_drop=weight_drop, jit_compile=jit_compile, **kwargs,
         )  # fmt: skip
-        self.use_cudnn = cudnn.checked_choice(use_cudnn)
 
     def equations(self) -> Cell:
         return with_activations(step, step_gradient, self.activation, self.recurrent_activation)

@@ -14,7 +14,6 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers import cudnn
 from zoo.layers.carried_state import CarriedState
 from zoo.layers.cell_view import CellView, Store, assign
 from zoo.layers.dropout import check_rate, draw_masks
@@ -37,7 +36,6 @@ NOT_OF_KERAS = {
     "learn_initial_state": False,
     "weight_drop": 0.0,
     "jit_compile": True,
-    "use_cudnn": "auto",
 }
 
 
@@ -68,7 +66,6 @@ class Recurrent(RecurrentWeights, ABC):
 
     # Whether the seed of the masks is drawn before those of the weights, as Keras's layer does.
     seed_is_drawn_first: ClassVar[bool] = False
-    cudnn_function: ClassVar[str | None] = None  # Keras's name of cuDNN's layer of this kind
 
     def __init__(
         self,
@@ -118,7 +115,6 @@ class Recurrent(RecurrentWeights, ABC):
         self.zero_output_for_mask = zero_output_for_mask
         self.seed, self.seed_generator = seed, seed_generator or keras.random.SeedGenerator(seed)
         self.learn_initial_state, self.jit_compile = learn_initial_state, jit_compile
-        self.use_cudnn: bool | str = "auto"
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self._carried: CarriedState | None = None
@@ -226,13 +222,9 @@ class Recurrent(RecurrentWeights, ABC):
             steps, input_kernel = self.project_inputs(steps, input_masks), None
         elif input_masks is not None:
             steps = steps * input_masks[0]
-        weights = self.loop_weights(training, recurrent_masks)
-        by_cudnn = cudnn.run(self, weights, input_kernel, steps, tuple(state), mask)
-        if by_cudnn is not None:
-            return by_cudnn
         return whole_sequence(
             self.equations(),
-            weights,
+            self.loop_weights(training, recurrent_masks),
             input_kernel,
             steps,
             state,

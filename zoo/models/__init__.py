@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zoo.models.interpolated import InterpolatedLanguageModel
     from zoo.models.ngram import NGramLanguageModel
     from zoo.models.nplm import NeuralProbabilisticLanguageModel
+    from zoo.models.pointer import PointerLanguageModel
     from zoo.models.recurrent import RecurrentLanguageModel
     from zoo.models.restorer import BidirectionalRestorer
     from zoo.models.seq2seq.model import Seq2Seq
@@ -26,6 +27,7 @@ __all__ = [
     "InterpolatedLanguageModel",
     "NGramLanguageModel",
     "NeuralProbabilisticLanguageModel",
+    "PointerLanguageModel",
     "RecurrentLanguageModel",
     "Seq2Seq",
 ]

@@ -37,6 +37,7 @@ KINDS: dict[str, Any] = {
     "recurrent": LANGUAGE_MODELS["gru"],
     "nplm": LANGUAGE_MODELS["nplm"],
     "cached": WRAPPED_MODELS["cached"],
+    "pointer": WRAPPED_MODELS["pointer"],
     "cloze": CLOZE_MODELS["bidirectional"],
     "labels": LABEL_MODELS["tagger"],
     "translation": lambda: translator(cell="rnn"),
