@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.architectures import ARCHITECTURES
+from tests.helpers.architectures import ARCHITECTURES, ONE_OF_EACH_KIND
 from tests.helpers.conformance import CHECKS
 from tests.helpers.workshop import Workshop
 
 FRESH = "fresh process"
 EXPORTS = {"SavedModel", "TFLite", "gRPC"}  # tests/export and tests/serving
-ONE_OF_EACH_KIND = [
-    *("ngram_kneser_ney", "gru", "nplm", "deep_bidirectional"),
-    *("tagger", "classifier", "seq2seq_base"),
-]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "zoo": (
         *("_version", "errors", "quiet", "types", "processors", "io", "selection", "backend"),
+        "upward",
         *("text", "layers", "ngrams", "metrics", "decoding", "presets", "models", "cli"),
     ),
     "training": (

@@ -64,7 +64,7 @@ def test_the_wheel_carries_every_data_file(wheel: Path) -> None:
         files = [p for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix != ".pyc"]
         assert files
         assert {p.relative_to(ROOT).as_posix() for p in files} - packed == set()
-    assert "zoo/py.typed" in packed
+    assert {"zoo/py.typed", "serving/py.typed"} <= packed
     assert not [name for name in packed if name.startswith(("tests/", "benchmarks/", "docs/"))]
 
 

@@ -10,6 +10,7 @@ Example:
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from zoo._version import __version__
@@ -61,3 +62,9 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+# Where Keras is there before, `keras.models.load_model` knows our classes from here on. Elsewhere
+# `zoo.load` reads its files, and whatever imports the classes makes them known.
+if "keras" in sys.modules and hasattr(sys.modules["keras"], "models"):
+    importlib.import_module(_HOMES["load"]).register_all()

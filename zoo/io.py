@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,32 +17,37 @@ CACHE_VARIABLE = "ZOO_CACHE"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which some editors write in front of UTF-8 text
 
 
-def decoded_text(data: bytes, name: str | os.PathLike[str]) -> str:
-    """UTF-8 text without the byte order mark at its start; what is no text is refused.
+def iter_text_lines(stream: Iterable[bytes], name: str | os.PathLike[str]) -> Iterator[str]:
+    r"""The lines of UTF-8 text, which LF or CR LF ends, as they are read; the last may be unended.
+
+    A byte order mark at the start is left out; what is no text is refused where it comes.
 
     Args:
-        data: the content of a file.
+        stream: a binary file, or its lines with their ends.
         name: the file, for the message.
     """
-    try:
-        text = data.removeprefix(BYTE_ORDER_MARK).decode("utf-8")
-    except UnicodeDecodeError as error:
-        place = error.start + len(data) - len(data.removeprefix(BYTE_ORDER_MARK))
-        raise ZooError(f"{name} is not UTF-8 (byte {place}); convert it first") from None
-    if "\0" in text:
-        raise ZooError(f"{name} holds NUL characters: not a text file")
-    return text
+    place = 0  # bytes before the line
+    for line in stream:
+        content = line.removeprefix(BYTE_ORDER_MARK) if place == 0 else line
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            wrong = place + len(line) - len(content) + error.start
+            raise ZooError(f"{name} is not UTF-8 (byte {wrong}); convert it first") from None
+        if "\0" in text:
+            raise ZooError(f"{name} holds NUL characters: not a text file")
+        place += len(line)
+        yield text.removesuffix("\n").removesuffix("\r")
 
 
 def text_lines(data: bytes, name: str | os.PathLike[str]) -> list[str]:
-    r"""The lines of UTF-8 text, which LF or CR LF ends; the last one need not be ended.
+    r"""All lines of UTF-8 text, as `iter_text_lines` has them.
 
     Example:
         >>> text_lines(b"\xef\xbb\xbfone\r\n\nthree\n", "a.txt")
         ['one', '', 'three']
     """
-    *lines, last = decoded_text(data, name).split("\n")
-    return [line.removesuffix("\r") for line in ([*lines, last] if last else lines)]
+    return list(iter_text_lines(io.BytesIO(data), name))
 
 
 def read_text_lines(path: str | os.PathLike[str]) -> list[str]:

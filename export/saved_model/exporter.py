@@ -48,16 +48,40 @@ def export_saved_model(
     target = base / str(version if version is not None else next_version(base))
     if target.exists():
         raise ZooError(f"{target} exists; give another version or --out")
+    return write_saved_model(model, target)
+
+
+def write_saved_model(model: PresetModel, target: str | os.PathLike[str]) -> ExportReport:
+    """Write a model as the SavedModel `target`, atomically, and compare it with the model.
+
+    Args:
+        model: any model of the zoo.
+        target: a directory; a SavedModel that is there is replaced.
+
+    Raises:
+        ZooError: `target` is a file, or holds something else.
+    """
+    path = Path(target)
+    refuse_foreign_target(path)
     module = graph_module(model)
     # Its name starts with a dot: servers, which look for numbers, leave the unfinished one alone.
-    with replaced_directory(target) as temporary:
+    with replaced_directory(path) as temporary:
         traced = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures=traced)
         name_classify_method(temporary)
         (temporary / STRICT_JSON).parent.mkdir(exist_ok=True)
         (temporary / STRICT_JSON).touch()
         difference = checked_difference(module, temporary)
-    return ExportReport(target, size_of(target), sorted(traced), difference)
+    return ExportReport(path, size_of(path), sorted(traced), difference)
+
+
+def refuse_foreign_target(target: Path) -> None:
+    """A directory that is not a SavedModel is never overwritten."""
+    if target.is_file():
+        raise ZooError(f"{target} is a file; give a directory to export to")
+    is_other = target.is_dir() and not (target / "saved_model.pb").exists()
+    if is_other and any(target.iterdir()):
+        raise ZooError(f"{target} holds other files; give a new directory to export to")
 
 
 def next_version(base: Path) -> int:

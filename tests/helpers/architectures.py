@@ -118,3 +118,7 @@ TRANSLATORS: dict[str, dict[str, Any]] = {
     "attention": {"cell": "lstm", "feed_context": True, "attention": "bahdanau"},
 }
 ARCHITECTURES = {architecture.name: architecture for architecture in listed()}
+ONE_OF_EACH_KIND = [
+    *("ngram_kneser_ney", "gru", "nplm", "deep_bidirectional"),
+    *("tagger", "classifier", "seq2seq_base"),
+]

@@ -36,10 +36,12 @@ def publish(
     config = read_run_config(name)
     corpus = load(config.data.name, data_dir, model_class(config.model.class_name).reads)
     with tempfile.TemporaryDirectory() as folder:
-        narrow = zoo.load(run).save_to_preset(Path(folder) / config.name, dtype="float16")
+        trained = zoo.load(run)
+        narrow = trained.save_to_preset(Path(folder) / config.name, dtype="float16")
         model = zoo.load(narrow)
         rows = list(evaluate(model, corpus, "test"))
-    info = preset_info(config, corpus, rows)
+    # What the run began from, not the run itself.
+    info = {**preset_info(config, corpus, rows), "made_from": trained.origin.info.made_from}
     text = card_text(config.name, config, corpus, model, rows)
     path = model.save_to_preset(
         target or store.SHIPPED / config.name, info=info, card=text, dtype="float16"

@@ -19,13 +19,12 @@ from training.tasks.batches import Batch, batch_widths, sentence_batches
 from training.tasks.task import Carried, Task, make_tokenizer, training_examples
 from zoo.errors import ZooError
 from zoo.metrics import perplexity
+from zoo.models.cloze import HIDDEN_SHARE, hidden_words
 from zoo.text import BOS
 from zoo.types import Tensor
 
 if TYPE_CHECKING:
     from training.config import RunConfig
-
-BLANK_SHARE = 0.2  # of the words, hidden at a time where directions mix
 EVALUATION_BATCH = 64
 
 
@@ -106,11 +105,9 @@ def cloze_batch(batch: Batch) -> Batch:
     return {"ids": ids, "mask": mask, "weights": weights, "blanks": np.zeros_like(mask)}
 
 
-def with_blanks(batch: Batch, rng: np.random.Generator, share: float = BLANK_SHARE) -> Batch:
+def with_blanks(batch: Batch, rng: np.random.Generator, share: float = HIDDEN_SHARE) -> Batch:
     """Hide a random share of the words, at least one a sentence, and count only those."""
-    draws = np.where(batch["weights"] > 0, rng.random(batch["weights"].shape), 2.0)
-    chosen = (draws < share) | (draws == draws.min(axis=1, keepdims=True))
-    chosen &= draws < 1.0
+    chosen = hidden_words(batch["weights"], rng, share)
     return {**batch, "blanks": chosen, "weights": chosen.astype(np.float32)}
 
 

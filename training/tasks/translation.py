@@ -83,7 +83,7 @@ class TranslationTask(Task):
         self, train: Sequence[Pair], carrier: Carrier | None
     ) -> tuple[Tokenizer, Tokenizer]:
         """Of source and target, or one for both; of texts as the model reads and writes them."""
-        start = starting_model(self.config)
+        start: Any = starting_model(self.config)
         if start is not None:
             return start.source_tokenizer, start.target_tokenizer
         texts = [(pair.source, pair.target) for pair in train]

@@ -15,9 +15,10 @@ from typing import Any
 
 from zoo.cli.parser import build_parser
 from zoo.cli.show import print_presets
-from zoo.cli.verbs import call_by_name, list_verb
+from zoo.cli.verbs import list_verb
 from zoo.errors import ZooError
 from zoo.quiet import import_quietly
+from zoo.upward import call_by_name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -93,6 +93,7 @@ def _reading_verbs(subparsers: Subparsers) -> None:
     words.add_argument("--prefix", default="", help="what is typed of the next word")
     score = _verb(subparsers, "score", verbs.score_verb, show_score, "log-probability of sentences")
     _add_texts(score, LANGUAGE_PRESET)
+    score.add_argument("--tokens", action="store_true", help="the score of each word too")
     rank = _verb(subparsers, "rank", verbs.rank_verb, show_rank, "alternatives, best first")
     _add_texts(rank, LANGUAGE_PRESET)
     fill = _verb(subparsers, "fill", verbs.fill_verb, show_words, "fill the ___ in a sentence")
@@ -153,6 +154,9 @@ def _add_generate(parser: Parser) -> None:
     parser.add_argument("-p", type=float, default=0.9, help="for top_p: probability mass")
     parser.add_argument("--beam", type=int, default=5, help="for beam: its width")
     parser.add_argument("--max-words", type=int, default=20)
+    parser.add_argument(
+        "-n", type=int, default=1, dest="number", help="how many continuations, one a line"
+    )
     parser.add_argument("--seed", type=int, default=0)
 
 

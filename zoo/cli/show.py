@@ -23,10 +23,15 @@ def show_labels(row: dict[str, Any]) -> str:
 
 
 def show_score(row: dict[str, Any]) -> str:
-    return (
+    whole = (
         f"{row['log_prob']:10.3f} nats  perplexity {row['perplexity']:.2f}  "
         f"({row['tokens']} tokens with <eos>, {row['oov']} unknown)  {row['text']}"
     )
+    words = [
+        f"{word['log_prob']:10.3f}  {word['word']}{' (unknown)' if word['oov'] else ''}"
+        for word in row.get("words", ())
+    ]
+    return "\n".join([whole, *words])
 
 
 def show_rank(row: dict[str, Any]) -> str:

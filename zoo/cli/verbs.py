@@ -1,41 +1,29 @@
 """What each verb does: it calls one public function and yields rows; it prints nothing.
 
-The work of some verbs is done by the packages above this one. They are named here as strings,
-in one table, and imported when the verb is used.
+The work of some verbs is done by the packages above this one (zoo/upward.py).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from zoo.cli.texts import decoded, text_chunks, texts_of
 from zoo.errors import ZooError
-from zoo.io import decoded_text, read_text_lines, text_lines
+from zoo.io import iter_text_lines
+from zoo.upward import call_by_name
+
+if TYPE_CHECKING:
+    from zoo.models.results import Score, WordScore
 
 Rows = Iterator[dict[str, Any]]
-
-# Verb (or what a verb needs) -> module and function of a package that `zoo` does not import.
-ELSEWHERE = {
-    "train": ("training.cli", "train"),
-    "evaluate": ("training.cli", "evaluate"),
-    "gradients": ("training.cli", "gradients"),
-    "publish": ("training.cli", "publish"),
-    "corpus": ("training.datasets.load", "load"),
-    "gate maps": ("training.diagnostics.gate_maps", "gate_maps"),
-    "export": ("export.cli", "export"),
-    "serve": ("serving.__main__", "main"),
-}
-
-
-def call_by_name(name: str, *arguments: Any) -> Any:
-    """Call the function that `ELSEWHERE` has under this name."""
-    module, function = ELSEWHERE[name]
-    return getattr(importlib.import_module(module), function)(*arguments)
+SCORED_AT_A_TIME = 10_000  # lines of a file: texts of like length among so many are batched
+TRANSLATED_AT_A_TIME = 512
 
 
 def load_model(name: str, method: str, without: str | None = None) -> Any:
@@ -44,31 +32,19 @@ def load_model(name: str, method: str, without: str | None = None) -> Any:
 
     model = zoo.load(name)
     if not hasattr(model, method):
-        reason = without or f"which cannot {method}"
+        able = ", ".join(presets_that_can(method)) or "no shipped preset"
+        reason = without or f"which cannot {method}; {able} can"
         raise ZooError(f"preset {name!r} is a {type(model).__name__}, {reason}")
     return model
 
 
-def texts_of(options: argparse.Namespace) -> list[str]:
-    """The texts on the command line, or the lines of --file (`-`: standard input)."""
-    texts = [_decoded(text) for text in options.text]
-    name = getattr(options, "file", None)
-    if name is None:
-        if not texts:
-            raise ZooError("no text given; write it in quotes after the verb")
-        return texts
-    if name == "-":
-        return texts + text_lines(sys.stdin.buffer.read(), name)
-    return texts + read_text_lines(name)
+def presets_that_can(method: str) -> list[str]:
+    """The shipped presets whose model has a method."""
+    from zoo.models.registry import families, model_class
+    from zoo.presets.store import presets_of
 
-
-def _decoded(text: str) -> str:
-    """Arguments that were not UTF-8 arrive as surrogates, which no tokenizer should see."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ZooError("the text is not valid UTF-8; check the terminal's encoding") from None
-    return text
+    able = [name for name in families() if hasattr(model_class(name), method)]
+    return sorted(preset for name in able for preset in presets_of(name))
 
 
 def list_verb(options: argparse.Namespace) -> Rows:
@@ -81,7 +57,7 @@ def list_verb(options: argparse.Namespace) -> Rows:
 
 def next_verb(options: argparse.Namespace) -> Rows:
     model, texts = load_model(options.preset, "next_words"), texts_of(options)
-    answers = model.next_words(texts, k=options.k, prefix=_decoded(options.prefix))
+    answers = model.next_words(texts, k=options.k, prefix=decoded(options.prefix))
     for text, words in zip(texts, answers, strict=True):
         yield {"text": text, "words": word_list(words)}
 
@@ -123,29 +99,50 @@ def restore_verb(options: argparse.Namespace) -> Rows:
 
 def stream_of(options: argparse.Namespace) -> Iterator[str]:
     """The texts on the command line, then the lines of --file as they come, one running text."""
-    yield from map(_decoded, options.text)
+    yield from map(decoded, options.text)
     name = options.file or "-"
     if options.text and options.file is None:
         return
     try:
         with sys.stdin.buffer if name == "-" else Path(name).open("rb") as lines:
-            for line in lines:
-                yield decoded_text(line, name)
+            for line in iter_text_lines(lines, name):
+                yield f"{line}\n"
     except OSError as error:
         raise ZooError(f"cannot read {name}: {error.strerror}") from None
 
 
 def score_verb(options: argparse.Namespace) -> Rows:
-    texts = texts_of(options)
-    scores = load_model(options.preset, "score").score(texts)
-    for text, score in zip(texts, scores, strict=True):
-        yield {
-            "text": text,
-            "log_prob": score.log_prob,
-            "tokens": score.tokens,
-            "oov": score.oov,
-            "perplexity": score.perplexity,
-        }
+    model = None
+    for texts in text_chunks(options, SCORED_AT_A_TIME):
+        model = model or load_model(options.preset, "score")
+        scored: list[tuple[Score, list[dict[str, Any]] | None]]
+        if options.tokens:
+            scored = [
+                (summed(words), word_rows(words)) for words in model.score(texts, tokens=True)
+            ]
+        else:
+            scored = [(score, None) for score in model.score(texts)]
+        for text, (score, words) in zip(texts, scored, strict=True):
+            yield {
+                "text": text,
+                "log_prob": score.log_prob,
+                "tokens": score.tokens,
+                "oov": score.oov,
+                "perplexity": score.perplexity,
+                **({} if words is None else {"words": words}),
+            }
+
+
+def summed(words: Sequence[WordScore]) -> Score:
+    """A sentence's score from those of its tokens."""
+    from zoo.models.results import Score
+
+    log_prob = math.fsum(word.log_prob for word in words)
+    return Score(log_prob, len(words), sum(word.oov for word in words))
+
+
+def word_rows(words: Sequence[WordScore]) -> list[dict[str, Any]]:
+    return [{"word": w.word, "log_prob": w.log_prob, "oov": w.oov} for w in words]
 
 
 def rank_verb(options: argparse.Namespace) -> Rows:
@@ -157,20 +154,20 @@ def rank_verb(options: argparse.Namespace) -> Rows:
 def generate_verb(options: argparse.Namespace) -> Rows:
     sampler = make_sampler(options)
     model = load_model(options.preset, "generate")
-    yield {
-        "text": model.generate(
-            _decoded(options.prompt),
-            sampler=sampler,
-            max_words=options.max_words,
-            seed=options.seed,
-        )
-    }
+    texts = model.generate(
+        decoded(options.prompt),
+        sampler=sampler,
+        max_words=options.max_words,
+        seed=options.seed,
+        n=options.number,
+    )
+    yield from ({"text": text} for text in texts)
 
 
 def inspect_verb(options: argparse.Namespace) -> Rows:
     """The gates over one text; `--out` draws them all, whatever `--unit` picks for the table."""
     model = load_model(options.model, "gates", "which has no gates: name a recurrent model")
-    (gates,) = model.gates([_decoded(options.text)])
+    (gates,) = model.gates([decoded(options.text)])
     picture = {}
     if options.out is not None:
         picture = {"picture": str(call_by_name("gate maps", gates, Path(options.out)))}
@@ -201,20 +198,23 @@ def make_sampler(options: argparse.Namespace) -> Any:
         "sample": lambda: decoding.Sample(temperature=temperature),
         "top_k": lambda: decoding.TopK(options.k, temperature=temperature),
         "top_p": lambda: decoding.TopP(options.p, temperature=temperature),
-        "beam": lambda: decoding.Beam(options.beam),
+        "beam": lambda: decoding.Beam(max(options.beam, options.number)),
     }
     return makers[options.sampler]()
 
 
 def translate_verb(options: argparse.Namespace) -> Rows:
-    texts = texts_of(options)
-    model = load_model(options.preset, "translate")
-    more = {"rescore": load_model(options.rescore, "score")} if options.rescore else {}
-    more |= {"mbr": options.mbr} if options.mbr else {}
-    answers = model.translate(texts, beam=options.beam, n_best=options.n_best, **more)
-    for text, best in zip(texts, answers, strict=True):
-        pairs = [{"text": translation, "score": score} for translation, score in best]
-        yield {"text": text, "translations": pairs}
+    model: Any = None
+    more = {}
+    for texts in text_chunks(options, TRANSLATED_AT_A_TIME):
+        if model is None:
+            model = load_model(options.preset, "translate")
+            more = {"rescore": load_model(options.rescore, "score")} if options.rescore else {}
+            more |= {"mbr": options.mbr} if options.mbr else {}
+        answers = model.translate(texts, beam=options.beam, n_best=options.n_best, **more)
+        for text, best in zip(texts, answers, strict=True):
+            pairs = [{"text": translation, "score": score} for translation, score in best]
+            yield {"text": text, "translations": pairs}
 
 
 def forwarded(name: str) -> Callable[[argparse.Namespace], Rows]:

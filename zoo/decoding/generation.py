@@ -37,7 +37,8 @@ def generate(
         forbidden_ids: tokens that are never chosen.
 
     Returns:
-        [rows, max_steps] int32; `<pad>` after `<eos>`.
+        [rows, max_steps] int32; `<pad>` after `<eos>`. Of a beam search the `n_best` of each row,
+        one below another.
 
     Raises:
         ZooError: `max_steps` is below 1.
@@ -52,11 +53,11 @@ def generate(
             first_ids,
             sampler.width,
             max_steps,
-            1,
+            sampler.n_best,
             length_alpha=sampler.length_alpha,
             forbidden_ids=forbidden_ids,
         )
-        return ids[:, 0]
+        return ops.reshape(ids, (-1, max_steps))
     uniform = uniform_numbers(first_ids.shape[0], max_steps, seed)
     return sample_loop(step, state, first_ids, sampler, uniform, forbidden_ids)
 
@@ -64,6 +65,16 @@ def generate(
 def uniform_numbers(rows: int, max_steps: int, seed: int) -> np.ndarray:
     """The random numbers behind a sampled text; [rows, max_steps] float32 in [0, 1)."""
     return np.random.default_rng(seed).random((rows, max_steps), dtype=np.float32)
+
+
+def chosen_tokens(
+    log_probs: Tensor, sampler: Greedy | Sample, uniform: Tensor, forbidden_ids: Sequence[int]
+) -> Tensor:
+    """The next token of each row from log-probabilities [rows, vocabulary] and uniform [rows]."""
+    log_probs = without(log_probs, forbidden_ids)
+    chosen = sampler.choose(log_probs, uniform)
+    # Where nothing may follow (counts without smoothing), the text ends.
+    return ops.where(ops.max(log_probs, axis=1) > IMPOSSIBLE, chosen, EOS)
 
 
 def sample_loop(
@@ -84,11 +95,8 @@ def sample_loop(
 
     def body(t: Tensor, token: Tensor, ended: Tensor, ids: Tensor, state: Any) -> Tensor:
         log_probs, state = step(token, state)
-        log_probs = without(log_probs, forbidden_ids)
         draw = ops.sum(ops.where(positions == t, uniform, 0.0), axis=1)
-        chosen = sampler.choose(log_probs, draw)
-        # Where nothing may follow (counts without smoothing), the text ends.
-        chosen = ops.where(ops.max(log_probs, axis=1) > IMPOSSIBLE, chosen, EOS)
+        chosen = chosen_tokens(log_probs, sampler, draw, forbidden_ids)
         chosen = ops.where(ended, PAD, chosen)
         ids = ops.where(positions == t, ops.expand_dims(chosen, 1), ids)
         return t + 1, chosen, ops.logical_or(ended, chosen == EOS), ids, as_tensors(state)

@@ -8,6 +8,7 @@ Both as used in the AWD-LSTM (Merity et al. 2018, arXiv 1708.02182).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -111,3 +112,24 @@ class EmbeddingDropout(keras.layers.Embedding):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+def word_vectors(
+    vocabulary_size: int, width: int, dropout: float = 0.0, scale: float | None = None
+) -> EmbeddingDropout:
+    """The layer of the word vectors x_t.
+
+    Args:
+        vocabulary_size, width: shape of the matrix.
+        dropout: whole words, for a whole sequence.
+        scale: standard deviation at the start; None for Keras's uniform ±0.05.
+
+    Raises:
+        ZooError: the scale is not a number above 0.
+    """
+    if scale is not None and not 0 < scale < math.inf:
+        raise ZooError(f"word_scale={scale!r}: give a standard deviation above 0, or None")
+    start = "uniform" if scale is None else keras.initializers.RandomNormal(stddev=scale)
+    return EmbeddingDropout(
+        vocabulary_size, width, rate=dropout, embeddings_initializer=start, name="embedding"
+    )

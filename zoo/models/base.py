@@ -11,7 +11,10 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.models.keras_interface import KerasInterface
+from zoo.models.results import html_table
 from zoo.presets import store, training_text
+from zoo.presets.origin import Origin, described
 from zoo.presets.store import PresetConfig, PresetInfo
 
 Model = TypeVar("Model", bound="PresetModel")
@@ -23,7 +26,7 @@ def model_family(cls: type[Model]) -> type[Model]:
     return cls
 
 
-class PresetModel(ABC):
+class PresetModel(KerasInterface, ABC):
     """`from_preset` and `save_to_preset` for a class that names its files and its constructor.
 
     A subclass gives `get_preset_config()` (the constructor's plain arguments), `write_assets`
@@ -34,10 +37,12 @@ class PresetModel(ABC):
             translation, sentences with a label for each word, or texts with one label.
         training_text: a sample of the hashes of what it was trained on, if that was kept
             (`zoo.presets.training_text`).
+        origin: the preset that it was loaded from, if any.
     """
 
     reads: ClassVar[Kind] = "sentences"
     training_text: np.ndarray | None = None
+    origin: Origin | None = None
 
     @abstractmethod
     def get_preset_config(self) -> dict[str, Any]:
@@ -66,6 +71,10 @@ class PresetModel(ABC):
     ) -> Path:
         """Write the model as a preset directory, atomically.
 
+        A model that was loaded from a preset keeps its description, data, licence and card, and
+        says what it was made from; where its weights were changed since, each figure is kept under
+        a name that says whose it is.
+
         Args:
             directory: where to write; an old preset there is replaced as a whole.
             info: entries of `zoo.list_presets` (description, data, licence, metrics, ...).
@@ -75,9 +84,26 @@ class PresetModel(ABC):
         Returns:
             The directory's path.
         """
-        facts = PresetInfo(**{"parameters": self.parameter_count(), **(info or {})})
+        fingerprint = self.fingerprint()
+        facts = described(self.origin, info, self.parameter_count(), fingerprint)
         preset = PresetConfig(type(self).__name__, self.get_preset_config(), facts)
+        if card is None and self.origin is not None and self.origin.card:
+            card = self.origin.inherited_card(Path(directory).name, fingerprint)
         return store.write_preset(directory, preset, self._file_writer(card, facts, dtype))
+
+    def fingerprint(self) -> str:
+        """Tells changed weights from those that were loaded; empty where nothing changes."""
+        return ""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the class, its size, its settings, where it is from."""
+        settings = {k: v for k, v in self.get_preset_config().items() if v not in (None, {}, [])}
+        rows = [("parameters", f"{self.parameter_count():,}"), *settings.items()]
+        if self.origin is not None:
+            info = self.origin.info
+            rows += [("loaded from", self.origin.title), ("description", info.description)]
+            rows += [("data", info.data), ("licence", info.licence), *info.metrics.items()]
+        return html_table([type(self).__name__, ""], rows)
 
     def _file_writer(
         self, card: str | None, facts: PresetInfo, dtype: str
@@ -105,14 +131,15 @@ class PresetModel(ABC):
     def from_config_and_assets(cls, directory: Path, preset: PresetConfig) -> Self:
         """`from_preset` where config.json is read already."""
         if preset.class_name != cls.__name__:
+            own = ", ".join(store.presets_of(cls.__name__)) or "no shipped preset"
             raise ZooError(
-                f"{directory} holds a {preset.class_name}, not a {cls.__name__}; use zoo.load"
+                f"{directory} holds a {preset.class_name}, not a {cls.__name__}; use zoo.load "
+                f"({own}: a {cls.__name__})"
             )
         store.check_files(directory, preset)
         try:
             model = cls.from_assets(directory, preset.config)
             model.training_text = training_text.read(directory)
-            return model
         except ZooError as error:
             if str(directory) in str(error):
                 raise
@@ -122,3 +149,5 @@ class PresetModel(ABC):
             raise ZooError(
                 f"{directory}/config.json does not fit {cls.__name__}: {reason:.300}"
             ) from None
+        model.origin = Origin.of(directory, preset, model.fingerprint())
+        return model

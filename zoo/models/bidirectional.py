@@ -21,6 +21,7 @@ word at t must not. So it is combined in one of two ways:
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +33,15 @@ from zoo import layers
 from zoo.backend import as_ids
 from zoo.models.base import model_family
 from zoo.models.both_directions import BothDirections
-from zoo.models.cloze import BLANK, Cloze
+from zoo.models.checks import batches, checked_texts
+from zoo.models.cloze import BLANK, Cloze, hidden_words
 from zoo.models.compiled import compiled_method
 from zoo.models.gates import Inspected
 from zoo.models.keras_model import positive
-from zoo.text import BOS, EOS, Tokenizer
+from zoo.models.keras_training import refuse_targets
+from zoo.models.text_batches import Batch, Example, counted
+from zoo.text import BOS, EOS, PAD, Tokenizer
+from zoo.text.padding import pad
 from zoo.types import Tensor
 
 
@@ -127,14 +132,47 @@ class BidirectionalLanguageModel(Cloze, BothDirections, Inspected):
             )
         self(np.full((1, 3), BOS, dtype=np.int32), blanks=np.array([[False, True, False]]))
 
+    def example(self, text: str, target: Any = None) -> Example:
+        """A text's ids with both ends, and the places of its blanks."""
+        refuse_targets(self, target)
+        ids, places = [BOS], []
+        for i, part in enumerate(BLANK.split(text)):
+            if i:
+                places.append(len(ids))
+                ids.append(BOS)
+            ids += self.tokenizer.encode(part)
+        return [*ids, EOS], places
+
+    def collate(self, examples: Sequence[Example], rng: np.random.Generator | None = None) -> Batch:
+        """Whole texts, to be predicted at their words; at some, drawn by `rng`, if those hide."""
+        ids, lengths = pad([row for row, _ in examples])
+        words = counted(lengths - 1, ids.shape[1])
+        words[:, 0] = 0.0  # neither <bos> nor <eos>
+        blanks = np.zeros(ids.shape, bool)
+        for row, (_, places) in enumerate(examples):
+            blanks[row, list(places)] = True
+        words[blanks] = 0.0
+        if self.settings.mixing == "top":
+            return ids, ids, words
+        if rng is not None:
+            hidden = hidden_words(words, rng)
+            blanks, words = blanks | hidden, hidden.astype(np.float32)
+        return {"ids": ids, "blanks": blanks}, ids, words
+
     def call(
         self,
-        ids: Tensor,
+        ids: Tensor | Mapping[str, Tensor],
         blanks: Tensor | None = None,
         mask: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Logits [batch, time, vocabulary] for the word at each position; see `features`."""
+        """Logits [batch, time, vocabulary] for the word at each position; see `features`.
+
+        `ids` and `blanks` may come as one mapping. Without a mask, `<pad>` is padding.
+        """
+        if isinstance(ids, Mapping):
+            ids, blanks, mask = ids["ids"], ids["blanks"], None  # Keras makes a mapping of it too
+        mask = ops.not_equal(ids, PAD) if mask is None else mask
         return self.output_projection(self.features(ids, blanks, mask, training))
 
     def features(
@@ -197,3 +235,25 @@ class BidirectionalLanguageModel(Cloze, BothDirections, Inspected):
         hidden = np.arange(len(ids))[None, :] == (-1 if blank is None else blank)
         self.features(as_ids(np.array([ids], np.int32)), ops.convert_to_tensor(hidden))
         return ["___" if i == blank else self.tokenizer.vocabulary[w] for i, w in enumerate(ids)]
+
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """What is known of each word from both sides, [words, 2 * units] a text.
+
+        With mixing="top" a word's vector does not see the word itself, with mixing="layers" it
+        does. Words are those of `tokenizer.tokenize`; a `___` is one.
+        """
+        answers: list[np.ndarray] = []
+        for chunk in batches(checked_texts(texts)):
+            x, ids, _ = self.collate([self.example(text) for text in chunk])
+            blanks = x["blanks"] if isinstance(x, dict) else np.zeros(ids.shape, bool)
+            hidden = self.compiled_hidden(as_ids(ids), ops.convert_to_tensor(blanks))
+            lengths = (ids != PAD).sum(axis=1)
+            rows = zip(ops.convert_to_numpy(hidden), lengths, strict=True)
+            answers += [vectors[1 : length - 1] for vectors, length in rows]
+        return answers
+
+    def hidden_graph(self, ids: Tensor, blanks: Tensor) -> Tensor:
+        """`features` of padded ids [batch, time], on tensors."""
+        return self.features(ids, blanks, ops.not_equal(ids, PAD))
+
+    compiled_hidden = compiled_method(hidden_graph)

@@ -34,13 +34,16 @@ from keras import ops
 from zoo import layers
 from zoo.backend import as_ids
 from zoo.errors import ZooError
+from zoo.layers.dropout import word_vectors
 from zoo.models.base import model_family
 from zoo.models.both_directions import BothDirections
 from zoo.models.compiled import compiled_method
 from zoo.models.gates import Inspected
-from zoo.models.keras_model import positive, word_vectors
-from zoo.models.labelling import Tagger, TextClassifier, checked_labels
-from zoo.text import BOS, EOS, Tokenizer
+from zoo.models.keras_model import positive
+from zoo.models.labelling import Tagger, TextClassifier, checked_labels, numbers_of
+from zoo.models.text_batches import Batch, Example
+from zoo.text import BOS, EOS, PAD, Tokenizer
+from zoo.text.padding import pad
 from zoo.types import Tensor
 
 POOLINGS = ("ends", "mean", "max")
@@ -97,8 +100,12 @@ class _LabelNetwork(BothDirections, Inspected):
         return self.settings.labels
 
     def call(self, ids: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
-        """Logits of the labels; see `features`."""
+        """Logits of the labels; see `features`. Without a mask, `<pad>` is padding."""
+        mask = ops.not_equal(ids, PAD) if mask is None else mask
         return self.output_projection(self.features(ids, mask, training))
+
+    def default_metrics(self) -> list[Any]:
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     def features(self, ids: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
         """What the labels are read from."""
@@ -200,6 +207,26 @@ class BidirectionalTagger(_LabelNetwork, Tagger):
         )
         super().__init__(tokenizer, settings, **kwargs)
 
+    def example(self, text: str, target: Any = None) -> Example:
+        """A text's ids with both ends, the labelled places, and the numbers of their labels.
+
+        `target` is a list of labels, or a text of labels with spaces between.
+        """
+        names = target.split() if isinstance(target, str) else list(target or ())
+        if target is None:
+            return [BOS, *self.tokenizer.encode(text), EOS], [], []
+        ids, places = self.labelled(text, names)
+        return [BOS, *ids, EOS], [place + 1 for place in places], numbers_of(names, self.labels)
+
+    def collate(self, examples: Sequence[Example], rng: np.random.Generator | None = None) -> Batch:
+        """Whole texts, and the label of each word that has one."""
+        ids, _ = pad([row for row, _, _ in examples])
+        targets, weights = np.zeros_like(ids), np.zeros(ids.shape, np.float32)
+        for i, (_, places, numbers) in enumerate(examples):
+            targets[i, list(places)] = numbers
+            weights[i, list(places)] = 1.0
+        return ids, targets, weights
+
     def tag_log_probs(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         return self._log_probs(ids, lengths)
 
@@ -269,6 +296,18 @@ class BidirectionalClassifier(_LabelNetwork, TextClassifier):
             pooling=pooling,
         )
         super().__init__(tokenizer, settings, **kwargs)
+
+    def example(self, text: str, target: Any = None) -> Example:
+        """A text's ids with both ends, and the number of its label."""
+        row = [BOS, *self.tokenizer.encode(text), EOS]
+        return row, [] if target is None else numbers_of([target], self.labels)
+
+    def collate(self, examples: Sequence[Example], rng: np.random.Generator | None = None) -> Batch:
+        """Whole texts, and the label of each."""
+        ids, _ = pad([row for row, _ in examples])
+        weights = np.array([len(numbers) for _, numbers in examples], np.float32)
+        targets = np.array([sum(numbers) for _, numbers in examples], np.int32)
+        return ids, targets, weights
 
     def features(self, ids: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
         """What is known of each whole text: [batch, 2 * units]; see `word_features`."""

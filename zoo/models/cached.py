@@ -73,6 +73,8 @@ class CachedLanguageModel(TensorLanguageModel):
         True
     """
 
+    how_it_is_trained = "fit the network that it keeps, `model`"
+
     def __init__(
         self,
         model: LanguageModel,

@@ -10,11 +10,14 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
-from zoo.models.language_model import SPECIALS, batches, checked_count, checked_texts, likeliest
+from zoo.models.checks import batches, checked_count, checked_texts
+from zoo.models.language_model import SPECIALS, likeliest
+from zoo.models.results import WORD_COLUMNS, Results
 from zoo.text import BOS, EOS, Tokenizer
 from zoo.text.padding import pad
 
 BLANK = re.compile("_{3,}")
+HIDDEN_SHARE = 0.2  # of the words, hidden at a time where directions mix
 
 
 class Cloze(PresetModel):
@@ -41,7 +44,8 @@ class Cloze(PresetModel):
         Raises:
             ZooError: a text has no blank, or more than one.
         """
-        rows = [self.split_at_blank(text) for text in checked_texts(texts)]
+        texts = checked_texts(texts)
+        rows = [self.split_at_blank(text) for text in texts]
         k = checked_count("k", k, self.tokenizer.vocabulary_size - len(SPECIALS))
         answers: list[list[tuple[str, float]]] = []
         for chunk in batches(rows):
@@ -49,7 +53,7 @@ class Cloze(PresetModel):
             positions = np.array([position for _, position in chunk], dtype=np.int32)
             log_probs = self.fill_log_probs(ids, lengths, positions)
             answers += [likeliest(row, k, self.tokenizer.vocabulary) for row in log_probs]
-        return answers
+        return Results(answers, texts, WORD_COLUMNS)
 
     def split_at_blank(self, text: str) -> tuple[list[int], int]:
         """A text with one `___` as ids with a placeholder, and the placeholder's position."""
@@ -58,3 +62,21 @@ class Cloze(PresetModel):
             raise ZooError(f"{text!r:.80} has {len(parts) - 1} blanks; write exactly one as ___")
         left, right = (self.tokenizer.encode(part) for part in parts)
         return [BOS, *left, BOS, *right, EOS], len(left) + 1
+
+
+def hidden_words(
+    words: np.ndarray, rng: np.random.Generator, share: float = HIDDEN_SHARE
+) -> np.ndarray:
+    """Which words a training step hides: a random share, at least one a text.
+
+    Args:
+        words: [batch, time], above 0 at words.
+        rng: decides which.
+        share: of the words.
+
+    Returns:
+        [batch, time] bool.
+    """
+    draws = np.where(words > 0, rng.random(words.shape), 2.0)
+    chosen = (draws < share) | (draws == draws.min(axis=1, keepdims=True))
+    return chosen & (draws < 1.0)

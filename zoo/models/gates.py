@@ -15,8 +15,8 @@ from keras import ops
 
 from zoo.layers.recording import recorded_calls
 from zoo.layers.stages import cell_stages
+from zoo.models.checks import checked_texts
 from zoo.models.keras_model import KerasModel
-from zoo.models.language_model import checked_texts
 
 
 class Gates(NamedTuple):

@@ -18,7 +18,8 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.models import parts
 from zoo.models.base import model_family
-from zoo.models.language_model import LanguageModel, batches, checked_texts
+from zoo.models.checks import batches, checked_texts
+from zoo.models.language_model import LanguageModel
 from zoo.models.ngram import NGramLanguageModel, loops_in_python
 from zoo.text import BOS, EOS, load_tokenizer
 from zoo.text.padding import pad
@@ -50,6 +51,8 @@ class InterpolatedLanguageModel(LanguageModel):
         >>> bool(both.weights[1] > both.weights[0])
         True
     """
+
+    how_it_is_trained = "InterpolatedLanguageModel.tune(models, texts) finds its weights"
 
     def __init__(
         self,

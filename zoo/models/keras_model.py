@@ -1,39 +1,52 @@
-"""What the Keras models of the zoo share: settings, compiled calls, weights in a preset."""
+"""What the Keras models of the zoo share: settings, compiled calls, weights in a preset.
+
+They are Keras models to the letter: `compile`, `fit`, `evaluate` and `predict` take arrays, texts
+and `tf.data`; `save`, `keras.models.load_model`, `clone_model` and checkpoints keep the tokenizer,
+which is part of the config.
+"""
 
 from __future__ import annotations
 
-import math
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 from keras import ops
 
 from zoo import layers
-from zoo.errors import ZooError
 from zoo.models.base import PresetModel
+from zoo.models.checks import checked_count
 from zoo.models.compiled import CompiledMethods
-from zoo.models.language_model import checked_count
+from zoo.models.keras_base import KerasBase
+from zoo.models.keras_training import KerasTraining
 from zoo.presets import weights
-from zoo.text import Tokenizer, load_tokenizer
+from zoo.presets.origin import Origin
+from zoo.text import Tokenizer, load_tokenizer, tokenizer_config, tokenizer_of
 from zoo.types import Tensor
 
 
-class KerasModel(CompiledMethods, PresetModel, keras.Model):
+class KerasModel(CompiledMethods, KerasTraining, PresetModel, KerasBase):
     """A Keras model with a tokenizer, built from plain settings.
 
     A subclass's constructor sets `self.settings` (its keyword arguments, as a dataclass) and its
     layers, and ends with all weights created.
+
+    Attributes:
+        tokenizer_names: the constructor's tokenizers, which come before the settings.
     """
 
+    tokenizer_names: ClassVar[tuple[str, ...]] = ("tokenizer",)
     settings: Any  # a frozen dataclass of the family's own
     output_projection: layers.VocabularyOutput
     mixture: layers.MixtureOfSoftmaxes | None = None  # between hidden vectors and the output
 
     def __init__(self, tokenizer: Tokenizer, **kwargs: Any) -> None:
-        keras.Model.__init__(self, **kwargs)
+        KerasBase.__init__(self, **kwargs)
         self.tokenizer = tokenizer
         self._compiled = {}
 
@@ -84,7 +97,34 @@ class KerasModel(CompiledMethods, PresetModel, keras.Model):
         return asdict(self.settings)
 
     def get_config(self) -> dict[str, Any]:
-        return self.get_preset_config()
+        """Tokenizers, settings and what Keras's layers have: plain values for JSON."""
+        tokenizers = {n: tokenizer_config(getattr(self, n)) for n in self.tokenizer_names}
+        own = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype_policy.name}
+        origin = {} if self.origin is None else {"origin": self.origin.get_config()}
+        return {**tokenizers, **self.get_preset_config(), **own, **origin}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: object = None) -> Self:
+        """The model of a `get_config`, with new weights.
+
+        Raises:
+            ZooError: the config has no tokenizer, or sizes that this machine has no memory for.
+        """
+        settings = dict(config)
+        origin = settings.pop("origin", None)
+        tokenizers = [tokenizer_of(settings.pop(name, None)) for name in cls.tokenizer_names]
+        words = sum(tokenizer.vocabulary_size for tokenizer in tokenizers)
+        weights.refuse_beyond_memory(settings, words)
+        with dtype_policy(settings.get("dtype")):
+            model = cls(*tokenizers, **settings)
+        model.origin = None if origin is None else Origin.from_config(origin)
+        return model
+
+    def fingerprint(self) -> str:
+        sums = 0
+        for weight in self.weights:
+            sums = zlib.crc32(np.ascontiguousarray(ops.convert_to_numpy(weight)).data, sums)
+        return f"{sums:08x}"
 
     def write_assets(self, directory: Path, dtype: str) -> None:
         self.tokenizer.save(directory)
@@ -99,25 +139,18 @@ class KerasModel(CompiledMethods, PresetModel, keras.Model):
         return model
 
 
-def word_vectors(
-    vocabulary_size: int, width: int, dropout: float = 0.0, scale: float | None = None
-) -> layers.EmbeddingDropout:
-    """The layer of the word vectors x_t.
-
-    Args:
-        vocabulary_size, width: shape of the matrix.
-        dropout: whole words, for a whole sequence.
-        scale: standard deviation at the start; None for Keras's uniform ±0.05.
-
-    Raises:
-        ZooError: the scale is not a number above 0.
-    """
-    if scale is not None and not 0 < scale < math.inf:
-        raise ZooError(f"word_scale={scale!r}: give a standard deviation above 0, or None")
-    start = "uniform" if scale is None else keras.initializers.RandomNormal(stddev=scale)
-    return layers.EmbeddingDropout(
-        vocabulary_size, width, rate=dropout, embeddings_initializer=start, name="embedding"
-    )
+@contextmanager
+def dtype_policy(name: str | None) -> Iterator[None]:
+    """In here layers are made with this policy, of which a model's own layers are not told."""
+    before = keras.config.dtype_policy()
+    if name in (None, before.name):
+        yield
+        return
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def positive(name: str, value: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.models.base import Kind, PresetModel
-from zoo.models.language_model import batches, checked_count, checked_texts
+from zoo.models.checks import batches, checked_count, checked_texts
 from zoo.selection import best_places
 from zoo.text import BOS, EOS, UNK, Tokenizer
 from zoo.text.padding import pad
@@ -35,6 +35,15 @@ def checked_labels(labels: Iterable[str]) -> tuple[str, ...]:
     if len(names) < 2 or len(set(names)) < len(names):
         raise ZooError(f"labels={list(names)!r:.120}: give two or more, each once")
     return names
+
+
+def numbers_of(names: Iterable[str], labels: Sequence[str]) -> list[int]:
+    """The numbers of labels by their names, or an error with the first that there is none of."""
+    known = {label: i for i, label in enumerate(labels)}
+    for name in (names := list(names)):
+        if name not in known:
+            raise ZooError(f"label {name!r:.60}: the model has {', '.join(labels)}")
+    return [known[name] for name in names]
 
 
 class Tagger(PresetModel):
@@ -87,6 +96,22 @@ class Tagger(PresetModel):
             starts = np.cumsum([0, *map(len, words)])[:-1]
             answers.append([self.labels[numbers[start]] for start in starts])
         return answers
+
+    def labelled(self, text: str, names: Sequence[str]) -> tuple[list[int], list[int]]:
+        """A text's ids, and the place of each label's id among them.
+
+        Args:
+            text: the text.
+            names: a label for each word of `tokenizer.tokenize`, or for each that spaces separate.
+        """
+        ids = self.tokenizer.encode(text)
+        if len(names) == len(ids):
+            return ids, list(range(len(ids)))
+        words = [self.pieces(word) for word in text.split()]
+        if len(names) != len(words):
+            raise ZooError(f"{text!r:.60} has {len(words)} words, and {len(names)} labels")
+        starts = [0, *np.cumsum([len(word) for word in words]).tolist()]
+        return [i for word in words for i in word], starts[:-1]
 
     def pieces(self, word: str) -> list[int]:
         """The ids of a word that is cut already: at least one."""

@@ -10,46 +10,34 @@ w_1 ... w_n <eos> after <bos>; the <eos> is counted.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Literal, overload
 
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.models.base import PresetModel
+from zoo.models.checks import batches, checked_count, checked_texts
+from zoo.models.results import (
+    SCORE_COLUMNS,
+    WORD_COLUMNS,
+    WORD_SCORE_COLUMNS,
+    Results,
+    Score,
+    WordScore,
+    word_scores,
+)
+from zoo.models.text_generation import TextGeneration
 from zoo.models.whole_words import Pieces, next_whole_words
 from zoo.selection import best_places
 from zoo.text import BOS, EOS, PAD, UNK
 from zoo.text.padding import pad
 from zoo.types import ModelState, Tensor
 
-if TYPE_CHECKING:
-    from zoo.text import Tokenizer
-
 SPECIALS = (PAD, UNK, BOS, EOS)
-NEVER_GENERATED = (PAD, UNK, BOS)
-BATCH = 64
 
 
-class Score(NamedTuple):
-    """A sentence's score: natural-log probability, counted tokens (with `<eos>`), unknown words."""
-
-    log_prob: float
-    tokens: int
-    oov: int
-
-    @property
-    def perplexity(self) -> float:
-        """2^J with J in bits [9], which is exp of the mean negative log-probability in nats."""
-        from zoo.metrics import perplexity  # imports Keras, which counts do without
-
-        return perplexity(-self.log_prob, self.tokens)
-
-
-class LanguageModel(PresetModel):
+class LanguageModel(TextGeneration):
     """Base of the language models; a family gives the first three methods below."""
-
-    tokenizer: Tokenizer
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> ModelState:
@@ -98,6 +86,25 @@ class LanguageModel(PresetModel):
         last = ids[np.arange(len(ids)), lengths - 1]
         return self.step(last, self.consume(ids, lengths - 1))[0]
 
+    def predicted(self, x: Sequence[str] | np.ndarray) -> np.ndarray:
+        ids = self.padded_texts(x)
+        state, steps = self.initial_state(len(ids)), []
+        for column in ids.T:
+            log_probs, state = self.step(column, state)
+            steps.append(np.asarray(log_probs))
+        return np.stack(steps, axis=1)
+
+    def padded_texts(self, x: Sequence[str] | np.ndarray) -> np.ndarray:
+        """Texts as right-padded ids [texts, time], `<bos>` first; such ids as they are."""
+        if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.ndim == 2:
+            return x.astype(np.int32)
+        return pad([[BOS, *self.tokenizer.encode(text)] for text in checked_texts(x)])[0]
+
+    def evaluated(self, texts: Sequence[str]) -> dict[str, float]:
+        scores = self.score(checked_texts(texts))
+        total = Score(*(sum(column) for column in zip(*scores, strict=True)))
+        return {"loss": -total.log_prob / total.tokens, "perplexity": total.perplexity}
+
     def next_words(
         self, texts: Sequence[str], k: int = 10, prefix: str | Sequence[str] = ""
     ) -> list[list[tuple[str, float]]]:
@@ -125,7 +132,8 @@ class LanguageModel(PresetModel):
         prefixes = self._prefixes(prefix, len(texts))
         k = checked_count("k", k, self.tokenizer.vocabulary_size - len(SPECIALS))
         if self.tokenizer.has_pieces:
-            return [self._whole_words(*pair, k) for pair in zip(texts, prefixes, strict=True)]
+            pairs = zip(texts, prefixes, strict=True)
+            return Results((self._whole_words(*pair, k) for pair in pairs), texts, WORD_COLUMNS)
         answers: list[list[tuple[str, float]]] = []
         for chunk in batches(list(zip(texts, prefixes, strict=True))):
             ids, lengths = pad([[BOS, *self.tokenizer.encode(text)] for text, _ in chunk])
@@ -133,7 +141,7 @@ class LanguageModel(PresetModel):
             for row, (_, typed) in zip(log_probs, chunk, strict=True):
                 among = self.tokenizer.beginnings.completions(typed) if typed else None
                 answers.append(likeliest(row, k, self.tokenizer.vocabulary, among))
-        return answers
+        return Results(answers, texts, WORD_COLUMNS)
 
     def _prefixes(self, prefix: str | Sequence[str], count: int) -> list[str]:
         """What is typed after each text, in the letters that the model reads."""
@@ -150,33 +158,58 @@ class LanguageModel(PresetModel):
         pieces = Pieces(self.tokenizer.vocabulary)
         return next_whole_words(self.step, row, state, pieces, k, prefix)
 
-    def score(self, texts: Sequence[str]) -> list[Score]:
+    @overload
+    def score(self, texts: Sequence[str], tokens: Literal[False] = False) -> list[Score]: ...
+
+    @overload
+    def score(self, texts: Sequence[str], tokens: Literal[True]) -> list[list[WordScore]]: ...
+
+    def score(
+        self, texts: Sequence[str], tokens: bool = False
+    ) -> list[Score] | list[list[WordScore]]:
         """Log-probability of each text as a sentence, `<eos>` included.
+
+        Args:
+            texts: the sentences.
+            tokens: give the log-probability of each token instead, `<eos>` last: a list a text.
 
         Example:
             >>> import zoo
             >>> kn = zoo.models.NGramLanguageModel.train(["a b c", "a b d"], order=2)
             >>> kn.score(["a b"])[0].tokens
             3
+            >>> [(w.word, w.oov) for w in kn.score(["a z"], tokens=True)[0]]
+            [('a', False), ('z', True), ('<eos>', False)]
         """
-        encoded = [self.tokenizer.encode(text) for text in checked_texts(texts)]
+        texts = checked_texts(texts)
+        encoded = [self.tokenizer.encode(text) for text in texts]
+        if tokens:
+            words = word_scores(self.tokenizer, texts, encoded, self._scored(encoded))
+            return Results(words, texts, WORD_SCORE_COLUMNS)
         log_probs = self.score_ids(encoded)
-        return [
+        scores = (
             Score(float(log_prob), len(ids) + 1, self.tokenizer.count_unknown(ids))
             for ids, log_prob in zip(encoded, log_probs, strict=True)
-        ]
+        )
+        return Results(scores, texts, SCORE_COLUMNS)
 
     def score_ids(self, sentences: Sequence[Sequence[int]]) -> np.ndarray:
         """Log-probabilities of sentences given as ids without `<bos>` and `<eos>`; [sentences]."""
         totals = np.zeros(len(sentences))
+        for rows, log_probs, counted in self._scored(sentences):
+            totals[list(rows)] = np.where(counted, log_probs, 0.0).sum(axis=1)
+        return totals
+
+    def _scored(
+        self, sentences: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[Sequence[int], np.ndarray, np.ndarray]]:
+        """Places of sentences of like length, their tokens' log-probabilities, and which count."""
         by_length = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
         for rows in batches(by_length):
             inputs, lengths = pad([[BOS, *sentences[i]] for i in rows])
             targets, _ = pad([[*sentences[i], EOS] for i in rows])
             log_probs = np.asarray(self.token_log_probs(inputs, targets), dtype=np.float64)
-            counted = np.arange(inputs.shape[1]) < lengths[:, None]
-            totals[list(rows)] = np.where(counted, log_probs, 0.0).sum(axis=1)
-        return totals
+            yield rows, log_probs, np.arange(inputs.shape[1]) < lengths[:, None]
 
     def rank(self, texts: Sequence[str]) -> list[tuple[str, float]]:
         """Alternatives with their log-probabilities, best first.
@@ -189,50 +222,8 @@ class LanguageModel(PresetModel):
         """
         scores = self.score(texts)
         pairs = [(text, score.log_prob) for text, score in zip(texts, scores, strict=True)]
-        return sorted(pairs, key=lambda pair: -pair[1])
-
-    def generate(
-        self,
-        prompt: str | Sequence[str] = "",
-        *,
-        sampler: Any = None,
-        max_words: int = 20,
-        seed: int = 0,
-    ) -> Any:
-        """Continue a prompt (or each of a list of prompts) until `<eos>` or `max_words`.
-
-        Args:
-            prompt: the text so far; it is part of the answer.
-            sampler: `zoo.Greedy()` (the default), `zoo.Sample(...)`, `zoo.TopK(...)`,
-                `zoo.TopP(...)` or `zoo.Beam(...)`.
-            max_words: how many tokens to add at most.
-            seed: the same seed gives the same text.
-        """
-        from zoo import decoding
-
-        prompts = checked_texts([prompt] if isinstance(prompt, str) else prompt)
-        checked_count("max_words", max_words, 10_000)
-        contexts = [self.tokenizer.encode(text) for text in prompts]
-        ids, lengths = pad([[BOS, *context] for context in contexts])
-        state = self.consume(ids, lengths - 1)
-        last = ids[np.arange(len(ids)), lengths - 1]
-        new = self.continued(state, last, sampler or decoding.Greedy(), max_words, seed)
-        added = [[int(i) for i in row] for row in np.asarray(new)]
-        answers = [
-            self.tokenizer.decode([*context, *row])
-            for context, row in zip(contexts, added, strict=True)
-        ]
-        return answers[0] if isinstance(prompt, str) else answers
-
-    def continued(
-        self, state: ModelState, first_ids: np.ndarray, sampler: Any, max_words: int, seed: int
-    ) -> Tensor:
-        """Token ids [batch, max_words] that follow `first_ids`, `<pad>` after `<eos>`."""
-        from zoo import decoding
-
-        return decoding.generate(
-            self.step, state, first_ids, sampler, max_words, seed, forbidden_ids=NEVER_GENERATED
-        )
+        pairs.sort(key=lambda pair: -pair[1])
+        return Results(pairs, range(1, len(pairs) + 1), ("text", "log-probability"))
 
 
 def likeliest(
@@ -250,37 +241,3 @@ def likeliest(
     else:
         best = best_places(offered, k)
     return [(vocabulary[i], float(np.exp(offered[i]))) for i in best]
-
-
-def checked_texts(texts: Iterable[str]) -> list[str]:
-    """A list of str, or an error that names what came instead."""
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
-        raise ZooError(f"got one {type(texts).__name__} {texts!r:.60}; give a list of str")
-    checked = list(texts)
-    for text in checked:
-        if not isinstance(text, str):
-            raise ZooError(f"got a text of type {type(text).__name__}; decode it to str first")
-    return checked
-
-
-def checked_count(name: str, value: int, largest: int) -> int:
-    """`value` as a count between 1 and `largest`; a larger one is cut, a smaller one refused."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ZooError(f"{name}={value!r}: give a whole number from 1 to {largest}")
-    return min(int(value), largest)
-
-
-def refuse_unknown_ids(ids: Tensor, vocabulary_size: int) -> None:
-    """Refuse ids outside the vocabulary, for which look-ups would read its other end."""
-    try:
-        values = np.asarray(ids)
-    except Exception:  # inside a graph there are no numbers yet; each backend says so in its way
-        return
-    wrong = values[(values < 0) | (values >= vocabulary_size)]
-    if wrong.size:
-        raise ZooError(f"token id {wrong[0]}: ids are from 0 to {vocabulary_size - 1}")
-
-
-def batches(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
-    """Consecutive slices of at most `size` items."""
-    return (items[i : i + size] for i in range(0, len(items), size))

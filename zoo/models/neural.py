@@ -9,12 +9,21 @@ stepping, prefilling and the training loss follow from that one method.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
 
+from zoo.backend import as_ids
+from zoo.models.checks import batches, checked_texts
+from zoo.models.compiled import compiled_method
 from zoo.models.keras_model import KerasModel
+from zoo.models.keras_training import refuse_targets
 from zoo.models.on_tensors import TensorLanguageModel
+from zoo.models.text_batches import Batch, Example, counted
+from zoo.text import BOS, EOS
+from zoo.text.padding import pad
 from zoo.types import ModelState, Tensor
 
 
@@ -51,6 +60,16 @@ class NeuralLanguageModel(TensorLanguageModel, KerasModel):
             return self.log_softmax(hidden)
         return self.output_projection(hidden)
 
+    def example(self, text: str, target: Any = None) -> Example:
+        refuse_targets(self, target)
+        return (self.tokenizer.encode(text),)
+
+    def collate(self, examples: Sequence[Example], rng: np.random.Generator | None = None) -> Batch:
+        """Inputs `<bos>` w_1 ... w_n, and the word after each, `<eos>` at the end."""
+        inputs, lengths = pad([[BOS, *ids] for (ids,) in examples])
+        targets, _ = pad([[*ids, EOS] for (ids,) in examples])
+        return inputs, targets, counted(lengths, inputs.shape[1])
+
     def hidden_step_graph(self, token_ids: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """One token's hidden vector [batch, width], and the state after it."""
         hidden, new = self.features(ops.expand_dims(token_ids, 1), state)
@@ -70,6 +89,33 @@ class NeuralLanguageModel(TensorLanguageModel, KerasModel):
     ) -> tuple[Tensor, ModelState]:
         hidden, new = self.features(inputs, state)
         return -self.cross_entropy(hidden, targets), new
+
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Hidden vectors h_t of each text, [words + 1, width] a text.
+
+        Row t is what the model knows after `<bos>` and t words, and predicts the next one from;
+        the last row is the whole text's. Words are those of `tokenizer.tokenize`.
+
+        Example:
+            >>> import zoo
+            >>> words = zoo.text.WordTokenizer.train(["the cat is small"])
+            >>> lm = zoo.models.RecurrentLanguageModel(words, units=8, embedding_dim=4)
+            >>> [rows.shape for rows in lm.encode(["the cat", ""])]
+            [(3, 8), (1, 8)]
+        """
+        texts = checked_texts(texts)
+        answers: list[np.ndarray] = []
+        for chunk in batches(texts):
+            ids, lengths = pad([[BOS, *self.tokenizer.encode(text)] for text in chunk])
+            hidden = ops.convert_to_numpy(self.compiled_hidden(as_ids(ids)))
+            answers += [rows[:length] for rows, length in zip(hidden, lengths, strict=True)]
+        return answers
+
+    def hidden_graph(self, ids: Tensor) -> Tensor:
+        """Hidden vectors [batch, time, width] for ids [batch, time], on tensors."""
+        return self.features(ids)[0]
+
+    compiled_hidden = compiled_method(hidden_graph)
 
     def build_weights(self) -> None:
         """Create all weights by one call on a small batch; constructors end with this."""

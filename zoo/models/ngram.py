@@ -15,20 +15,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.models.base import model_family
-from zoo.models.language_model import (
-    SPECIALS,
-    LanguageModel,
-    Score,
-    checked_count,
-    checked_texts,
-    refuse_unknown_ids,
-)
+from zoo.models.checks import checked_count, checked_texts, refuse_unknown_ids
+from zoo.models.language_model import SPECIALS, LanguageModel
+from zoo.models.results import SCORE_COLUMNS, WORD_COLUMNS, Results, Score, WordScore
 from zoo.ngrams import corpus, estimation, query, read_arpa, write_arpa
 from zoo.ngrams.checks import check_settings, check_tables
 from zoo.ngrams.counts import NGramCounts, checked_order
@@ -71,6 +66,8 @@ class NGramLanguageModel(LanguageModel):
         >>> [(word, round(p, 2)) for word, p in lm.next_words(["the cat"])[0]]
         [('ran', 0.5), ('sat', 0.5)]
     """
+
+    how_it_is_trained = "NGramLanguageModel.train(texts) counts a corpus"
 
     def __init__(
         self,
@@ -202,15 +199,26 @@ class NGramLanguageModel(LanguageModel):
         flat = [i for sentence in sentences for i in (*sentence, EOS)]
         return sentence_log_probs(self.tables, np.asarray(flat, np.int32))
 
-    def score(self, texts: Sequence[str]) -> list[Score]:
+    @overload
+    def score(self, texts: Sequence[str], tokens: Literal[False] = False) -> list[Score]: ...
+
+    @overload
+    def score(self, texts: Sequence[str], tokens: Literal[True]) -> list[list[WordScore]]: ...
+
+    def score(
+        self, texts: Sequence[str], tokens: bool = False
+    ) -> list[Score] | list[list[WordScore]]:
         texts = checked_texts(texts)
+        if tokens:
+            return super().score(texts, tokens=True)
         if not texts:
             return []
-        log_probs, tokens, unknown = self.scorer(texts)
+        log_probs, counts, unknown = self.scorer(texts)
         if np.isneginf(log_probs).any():
             self._warn_of_zeros(texts, np.isneginf(log_probs))
-        rows = zip(log_probs.tolist(), tokens.tolist(), unknown.tolist(), strict=True)
-        return list(map(partial(tuple.__new__, Score), rows))  # `Score._make`, without its steps
+        rows = zip(log_probs.tolist(), counts.tolist(), unknown.tolist(), strict=True)
+        scores = map(partial(tuple.__new__, Score), rows)  # `Score._make`, without its steps
+        return Results(scores, texts, SCORE_COLUMNS)
 
     def _warn_of_zeros(self, texts: Sequence[str], zero: np.ndarray) -> None:
         first = texts[int(zero.argmax())]
@@ -248,7 +256,8 @@ class NGramLanguageModel(LanguageModel):
         if not self.is_normalised:
             rows = self._distribution(context)
             found = [(ids, row[ids]) for (ids, _), row in zip(found, rows, strict=True)]
-        return [self._named(ids, np.exp(logs)) for ids, logs in found]
+        named = (self._named(ids, np.exp(logs)) for ids, logs in found)
+        return Results(named, texts, WORD_COLUMNS)
 
     def _named(self, ids: np.ndarray, probs: np.ndarray) -> list[tuple[str, float]]:
         pairs = zip(ids.tolist(), probs.tolist(), strict=True)

@@ -16,8 +16,9 @@ import keras
 from keras import ops
 
 from zoo import layers
+from zoo.layers.dropout import word_vectors
 from zoo.models.base import model_family
-from zoo.models.keras_model import positive, word_vectors
+from zoo.models.keras_model import positive
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import BOS, Tokenizer
 from zoo.types import ModelState, Tensor

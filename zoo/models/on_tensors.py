@@ -17,8 +17,10 @@ from zoo.backend import as_ids, few_shapes
 from zoo.decoding import Beam, generate
 from zoo.decoding.generation import sample_loop, uniform_numbers
 from zoo.decoding.sampling import Greedy, Sample
+from zoo.models.checks import refuse_unknown_ids
 from zoo.models.compiled import CompiledMethods, compiled_method
-from zoo.models.language_model import NEVER_GENERATED, LanguageModel, refuse_unknown_ids
+from zoo.models.language_model import LanguageModel
+from zoo.models.text_generation import NEVER_GENERATED
 from zoo.types import ModelState, Tensor
 
 

@@ -25,9 +25,10 @@ import numpy as np
 from zoo import layers
 from zoo.backend import as_ids
 from zoo.errors import ZooError
+from zoo.layers.dropout import word_vectors
 from zoo.models.base import model_family
 from zoo.models.gates import Inspected
-from zoo.models.keras_model import positive, word_vectors
+from zoo.models.keras_model import positive
 from zoo.models.neural import NeuralLanguageModel
 from zoo.text import BOS, Tokenizer
 from zoo.types import ModelState, Tensor

@@ -13,13 +13,22 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from zoo.errors import ZooError
 from zoo.presets import store
 from zoo.presets.store import PresetConfig
 
+if TYPE_CHECKING:
+    from zoo.models.bidirectional import BidirectionalLanguageModel
+    from zoo.models.ngram import NGramLanguageModel
+    from zoo.models.nplm import NeuralProbabilisticLanguageModel
+    from zoo.models.recurrent import RecurrentLanguageModel
+    from zoo.models.seq2seq.model import Seq2Seq
+    from zoo.presets import names
+
 FOLDER = Path(__file__).parent
+KERAS_FILES = "zoo.models.keras_file"  # by name: it needs this file, and Keras, which counts do not
 DECLARATION = re.compile(r"^@model_family\n(?:@.*\n)*class (\w+)", re.MULTILINE)
 
 
@@ -41,8 +50,50 @@ def model_class(name: str) -> Any:
     return getattr(importlib.import_module(families()[name]), name)
 
 
+def save_file(model: object, path: str | os.PathLike[str], **options: Any) -> None:
+    """Write a `.keras` file of a model that Keras has no weights of."""
+    importlib.import_module(KERAS_FILES).save_other(model, path, **options)
+
+
+def register_all() -> None:
+    """Import every family, so that `keras.models.load_model` knows its class."""
+    for name in families():
+        model_class(name)
+    importlib.import_module(KERAS_FILES)
+
+
+@overload
+def load(name_or_directory: names.BidirectionalLanguageModelName) -> BidirectionalLanguageModel: ...
+
+
+@overload
+def load(name_or_directory: names.RecurrentLanguageModelName) -> RecurrentLanguageModel: ...
+
+
+@overload
+def load(name_or_directory: names.NGramLanguageModelName) -> NGramLanguageModel: ...
+
+
+@overload
+def load(
+    name_or_directory: names.NeuralProbabilisticLanguageModelName,
+) -> NeuralProbabilisticLanguageModel: ...
+
+
+@overload
+def load(name_or_directory: names.Seq2SeqName) -> Seq2Seq: ...
+
+
+@overload
+def load(name_or_directory: str | os.PathLike[str]) -> Any: ...
+
+
 def load(name_or_directory: str | os.PathLike[str]) -> Any:
-    """Load a model by a shipped preset's name or from a directory written by `save_to_preset`.
+    """Load a model by a shipped preset's name, or from a directory or file that one was saved to.
+
+    Args:
+        name_or_directory: a name of `zoo.list_presets()`, a directory that `save_to_preset` wrote,
+            or a `.keras` file that `save` wrote.
 
     Example:
         >>> import zoo
@@ -51,6 +102,9 @@ def load(name_or_directory: str | os.PathLike[str]) -> Any:
             ...
         zoo.errors.ZooError: no preset or directory 'no_such_preset'...
     """
+    path = Path(name_or_directory)
+    if path.suffix == ".keras" and path.is_file():
+        return importlib.import_module(KERAS_FILES).load_file(path)
     return load_from(store.resolve(name_or_directory))
 
 

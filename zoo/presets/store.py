@@ -38,7 +38,11 @@ SHIPPED = Path(__file__).parent
 
 @dataclass(frozen=True)
 class PresetInfo:
-    """What `zoo.list_presets` tells of a preset, read from its config.json alone."""
+    """What `zoo.list_presets` tells of a preset, read from its config.json alone.
+
+    `made_from`: the preset that it was loaded from before it was saved, and trained on if so;
+    empty for what was trained from the start.
+    """
 
     description: str = ""
     parameters: int = 0
@@ -46,6 +50,7 @@ class PresetInfo:
     licence: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     train_command: str = ""
+    made_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,12 @@ def list_presets() -> dict[str, PresetInfo]:
         True
     """
     return {name: read_config(path).info for name, path in shipped_presets().items()}
+
+
+def presets_of(class_name: str) -> list[str]:
+    """The names of the shipped presets whose model is of a class."""
+    found = shipped_presets().items()
+    return [name for name, path in found if read_config(path).class_name == class_name]
 
 
 def resolve(name_or_directory: str | os.PathLike[str]) -> Path:
@@ -144,11 +155,12 @@ def write_preset(
     refuse_foreign_target(target)
     with replaced_directory(target) as temporary:
         write_files(temporary)
+        info = {k: v for k, v in preset.info.__dict__.items() if v or k != "made_from"}
         content = {
             "format": FORMAT,
             "class": preset.class_name,
             "config": preset.config,
-            "info": preset.info.__dict__,
+            "info": info,
             "files": sums.of_folder(temporary),
         }
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -8,10 +8,12 @@ to bfloat16's precision and compressed, which takes 40 % of float32's size and l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,6 +23,8 @@ WEIGHTS_FILE = "model.weights.h5"
 MOST_UNPACKED = 100  # times the file's size; compressed weights take a half or a third
 SMALL_MODEL = 2**22  # values that no check is worth
 SMALL_SIZE = 1024
+REPEATED, MOST_REPEATED = ("num_layers", "window"), 1_000  # of which each makes operations
+WIDTHS = ("units", "attention_units", "readout_units")  # a matrix has so many columns
 HDF5_OVERHEAD = 8192  # bytes for an array and its group
 BLOCK = 2**20
 SIGNIFICANT_BITS = 8  # of float16's 11: bfloat16's precision
@@ -94,23 +98,60 @@ def check_sizes(directory: Path, config: Mapping[str, Any], vocabulary_size: int
     path = directory / WEIGHTS_FILE
     with _said_of(path):
         shapes = stored_shapes(path)
+    check_shapes(f"{directory}/config.json", shapes, config, vocabulary_size)
+
+
+def check_shapes(
+    source: str,
+    shapes: Sequence[tuple[int, ...]],
+    config: Mapping[str, Any],
+    vocabulary_size: int,
+) -> None:
+    """`check_sizes` of arrays of these shapes; `source` is where `config` stands."""
     total = max(sum(map(math.prod, shapes)), SMALL_MODEL)
     largest = max([SMALL_SIZE, *(size for shape in shapes for size in shape)])
-    options = config.get("cell_options")
-    sizes = {**(options if isinstance(options, dict) else {}), **config}
+    sizes = all_sizes(config)
     for name, value in sizes.items():
         most = len(shapes) if name == "num_layers" else largest
         if type(value) is int and value > most and not name.startswith(("max_", "seed")):
             raise ZooError(
-                f"{directory}/config.json: {name}={value}, but {WEIGHTS_FILE} has {len(shapes)} "
+                f"{source}: {name}={value}, but {WEIGHTS_FILE} has {len(shapes)} "
                 f"arrays of at most {largest} rows or columns; save the preset again"
             )
     needed = least_values(sizes, vocabulary_size)
     if needed > total:
         raise ZooError(
-            f"{directory}/config.json needs {needed} values or more, {WEIGHTS_FILE} has {total}; "
+            f"{source} needs {needed} values or more, {WEIGHTS_FILE} has {total}; "
             "save the preset again"
         )
+
+
+def refuse_beyond_memory(config: Mapping[str, Any], vocabulary_size: int) -> None:
+    """Refuse sizes that this machine has no memory for, where there is no file to compare with."""
+    sizes = all_sizes(config)
+    for name in REPEATED:
+        if type(times := sizes.get(name)) is int and times > MOST_REPEATED:
+            raise ZooError(f"{name}={times}: give at most {MOST_REPEATED}")
+    needed, memory = 4 * least_values(sizes, vocabulary_size), memory_of_machine()
+    if needed > memory:
+        raise ZooError(
+            f"these sizes need {needed:,} bytes or more, this machine has {memory:,}: "
+            "the config is damaged, or the model too large"
+        )
+
+
+def all_sizes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The constructor's arguments with those of its layers."""
+    options = config.get("cell_options")
+    return {**(options if isinstance(options, dict) else {}), **config}
+
+
+def memory_of_machine() -> int:
+    """Bytes of main memory; unlimited where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return sys.maxsize
 
 
 def least_values(sizes: Mapping[str, Any], vocabulary_size: int) -> int:
@@ -122,16 +163,22 @@ def least_values(sizes: Mapping[str, Any], vocabulary_size: int) -> int:
 
     units = size("units")
     alike = size("num_layers", 1) - bool(sizes.get("tied"))  # the last layer is a word's width
-    recurrent = alike * units * min(units, size("projection", units))
-    return max(recurrent, vocabulary_size * size("embedding_dim"))
+    recurrent = alike * units * min(units, size("projection_units", units))
+    window = size("window") * size("embedding_dim") * units
+    return max(recurrent, window, vocabulary_size * size("embedding_dim"), *map(size, WIDTHS))
 
 
 def stored_shapes(path: Path) -> list[tuple[int, ...]]:
     """The shapes of all arrays of an HDF5 file that holds them itself."""
-    import h5py
-
     if not path.is_file():
         raise ZooError(f"{path} is missing: the preset is incomplete; save or download it again")
+    return shapes_in(path, path.stat().st_size)
+
+
+def shapes_in(source: Path | BinaryIO, size: int) -> list[tuple[int, ...]]:
+    """The shapes of all arrays of an HDF5 file of `size` bytes."""
+    import h5py
+
     shapes: list[tuple[int, ...]] = []
     stored = 0
 
@@ -143,9 +190,9 @@ def stored_shapes(path: Path) -> list[tuple[int, ...]]:
             shapes.append(item.shape)
             stored += item.size * item.dtype.itemsize
 
-    with h5py.File(path, "r") as file:
+    with h5py.File(source, "r") as file:
         file.visititems(look)
-    if stored > MOST_UNPACKED * path.stat().st_size + SMALL_MODEL:
+    if stored > MOST_UNPACKED * size + SMALL_MODEL:
         raise ValueError(f"its arrays are said to have {stored} bytes")
     return shapes
 

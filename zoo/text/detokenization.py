@@ -57,3 +57,39 @@ def join_tokens(tokens: Sequence[str], rules: Rules = RULES) -> str:
     for pattern, replacement in _compiled(rules):
         text = pattern.sub(replacement, text)
     return text
+
+
+# The end of a text that the next tokens may write otherwise: p. (p.m.), " -" (twenty-five), n't,
+# an apostrophe, and what stands between these and the end.
+UNSETTLED = re.compile(
+    r"(?:(?:[ ]?n't|[ ]?'|- (?:und|oder|bzw)|[ ]?[-/]\S*)+|(?:^|[ ])\S\.(?:[ ]\S)?|[ ]n(?:'t?)?)$"
+)
+PAIRED = ('"', "«»")
+OPENED = (("„", "“”"), ("“", "”"))
+QUOTES = '"«»„“”'
+
+
+def settled_length(text: str) -> int:
+    """How much of a text stays as it is whatever tokens follow.
+
+    Example:
+        >>> settled_length("at nine p."), settled_length('he said "no')
+        (7, 7)
+    """
+    end = unsettled.start() if (unsettled := UNSETTLED.search(text)) else len(text)
+    if any(unclosed(text, marks) for marks in PAIRED) or any(
+        text.rfind(opening) > max(map(text.rfind, closing)) for opening, closing in OPENED
+    ):  # quotes within quotes are joined in another order once all are closed
+        end = min(end, *(place for mark in QUOTES if (place := text.find(mark)) >= 0))
+    return len(text[:end].rstrip())
+
+
+def unclosed(text: str, marks: str) -> bool:
+    """Whether a quote is open, of marks that open and close alike."""
+    places = iter([i for i, character in enumerate(text) if character in marks])
+    for opening in places:
+        after = text[opening + 1 : opening + 2]
+        # What is closed has been joined to what it quotes, but for a pair around nothing.
+        if not after.strip() or after in QUOTES or next(places, None) is None:
+            return True
+    return False

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple, Self, TypeAlias
 from zoo.errors import ZooError
 from zoo.io import write_atomically
 from zoo.text import segmentation
-from zoo.text.detokenization import Rules, join_tokens
+from zoo.text.detokenization import Rules, join_tokens, settled_length
 from zoo.text.normalization import checked_normalization
 from zoo.text.prefixes import WordBeginnings
 from zoo.text.vocabulary import (
@@ -101,6 +101,10 @@ class Tokenizer(ABC):
             if i != BOS:
                 tokens.append(self.vocabulary[i])
         return self.detokenize(tokens)
+
+    def settled(self, text: str) -> int:
+        """How much of a text of `decode` stays as it is whatever tokens follow."""
+        return settled_length(text) if self.rules else len(text)
 
     def count_unknown(self, ids: Iterable[int]) -> int:
         """How many of the ids are `<unk>`."""

@@ -144,8 +144,8 @@ def test_only_stock_ops_and_small_tables(exported):
 
 def test_versions_are_written_one_after_another(tmp_path):
     model = language_model("nplm")
-    first, second = (export_saved_model(model, tmp_path / "m") for _ in range(2))
-    assert [r.path.name for r in (first, second)] == ["1", "2"]
+    model.export(tmp_path / "m" / "1")  # as Keras does: the directory is the SavedModel
+    assert export_saved_model(model, tmp_path / "m").path.name == "2"
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
     with pytest.raises(ZooError, match="exists"):
         export_saved_model(model, tmp_path / "m", version=2)
@@ -162,6 +162,9 @@ def test_what_has_no_export_is_refused(tmp_path):
     with pytest.raises(ZooError, match="a dict has no SavedModel form"):
         export_saved_model({}, tmp_path)
     (tmp_path / "file").write_text("x", encoding="utf-8")
+    for refused, message in [(tmp_path / "file", "is a file"), (tmp_path, "holds other files")]:
+        with pytest.raises(ZooError, match=message):
+            language_model("nplm").export(refused)
     with pytest.raises(ZooError, match="is a file"):
         export_saved_model(language_model("nplm"), tmp_path / "file")
 

@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.device.models import NextWords
 from export.device.runtime import open_model
+from export.tflite import exporter
 from export.tflite.check import Tally, as_predictions, largest_difference
 from export.tflite.exporter import export_tflite, refuse_wrong
 from export.tflite.slim import slim
@@ -80,6 +81,16 @@ def test_without_texts_words_are_sampled_from_the_model(tmp_path):
     assert report.check.words > 2_000
     assert report.max_abs_diff < 1e-4
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model.tflite"]
+
+
+def test_a_models_own_export_is_this_one(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(exporter, "export_tflite", lambda *a, **k: asked.append((a, k)))
+    model = language_model("nplm")
+    model.export(tmp_path / "m.tflite", format="litert", quantize="int8")
+    assert asked == [((model, tmp_path / "m.tflite"), {"quantize": "int8"})]
+    with pytest.raises(ZooError, match="no option 'optimizations'"):
+        model.export(tmp_path / "m.tflite", format="litert", optimizations=[])
 
 
 def test_equal_weights_are_stored_once(exported):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import types
 
 import pytest
 
 from tests.helpers.models import language_model
 from zoo.cli.main import main
+from zoo.cli.texts import text_chunks
 from zoo.presets.store import shipped_presets
 from zoo.quiet import import_quietly
 
@@ -101,6 +105,44 @@ def test_score_and_rank(zoo_json, preset, tmp_path):
     assert ranked[0]["log_prob"] >= ranked[1]["log_prob"]
 
 
+def test_score_of_words(zoo_json, preset, capsys):
+    (row,) = zoo_json("score", "the cat qqq", "--tokens", "--preset", preset)
+    assert [list(word) for word in row["words"]] == [["word", "log_prob", "oov"]] * 4
+    assert [word["word"] for word in row["words"]] == ["the", "cat", "qqq", "<eos>"]
+    assert [word["oov"] for word in row["words"]] == [False, False, True, False]
+    assert sum(word["log_prob"] for word in row["words"]) == pytest.approx(row["log_prob"])
+    assert main(["score", "the cat qqq", "--tokens", "--preset", preset]) == 0
+    assert "qqq (unknown)" in capsys.readouterr().out
+
+
+def test_several_continuations_are_a_line_each(zoo_json, preset):
+    asked = ["the cat", "--preset", preset, "--max-words", "3", "-n", "3"]
+    assert len(zoo_json("generate", *asked, "--sampler", "top_p")) == 3
+    assert len(zoo_json("generate", *asked, "--sampler", "beam", "--beam", "2")) == 3
+    assert "one text 3 times" in zoo_json("generate", *asked, code=2)
+
+
+def test_a_long_file_is_read_as_it_is_answered(monkeypatch):
+    lines = io.BytesIO(b"\xef\xbb\xbf" + b"the cat\n" * 1000)
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=lines))
+    chunks = text_chunks(argparse.Namespace(text=["first"], file="-"), 10)
+    assert next(chunks) == ["first", *["the cat"] * 9]
+    assert lines.tell() < 100
+    assert sum(map(len, chunks)) == 991
+
+
+def test_a_bar_is_shown_to_who_looks(monkeypatch, tmp_path):
+    (tmp_path / "texts").write_bytes(b"the cat\n" * 50)
+    options = argparse.Namespace(text=[], file=str(tmp_path / "texts"), name="score")
+    for seen in (True, False):
+        screen = types.SimpleNamespace(isatty=lambda: True, written=io.StringIO())
+        screen.write, screen.flush = screen.written.write, lambda: None
+        monkeypatch.setattr(sys, "stderr", screen)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda seen=seen: not seen, raising=False)
+        assert sum(map(len, text_chunks(options, 8))) == 50
+        assert ("score" in screen.written.getvalue()) is seen
+
+
 @pytest.mark.parametrize("sampler", ["greedy", "sample", "top_k", "top_p", "beam"])
 def test_generate(zoo_json, preset, sampler):
     (row,) = zoo_json("generate", "the cat", "--preset", preset, "--sampler", sampler,
@@ -148,7 +190,7 @@ def test_readable_output(capsys, preset):
         (["next", "--preset", "PRESET"], "no text given"),
         (["next", "a", "-k", "0", "--preset", "PRESET"], "k=0"),
         (["score", "--file", "/no/such/file", "--preset", "PRESET"], "cannot read"),
-        (["fill", "a ___", "--preset", "PRESET"], "cannot fill"),
+        (["fill", "a ___", "--preset", "PRESET"], "cannot fill; birnn_tatoeba_en, "),
         (["translate", "a", "--preset", "PRESET"], "cannot translate"),
         (["train", "no_such_config"], "no config file"),
         (["generate", "a", "--sampler", "top_p", "-p", "7", "--preset", "PRESET"], "p=7.0"),

@@ -12,5 +12,5 @@ CHECKS = [
 
 def test_the_page_adds_a_cell(tmp_path):
     copy_of_the_tree(tmp_path)
-    assert len(follow(ROOT / "docs" / "adding-a-cell.md", tmp_path)) == 8
+    assert len(follow(ROOT / "docs" / "adding-a-cell.md", tmp_path)) == 9
     assert passed(tmp_path, CHECKS) == len(CHECKS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -145,3 +146,42 @@ def test_shipped_presets_are_small_and_say_what_they_are(name):
     card = (folder / "card.md").read_text(encoding="utf-8")
     assert info.licence in card
     assert info.train_command in card
+
+
+FACTS = {"description": "toy", "data": "our texts", "licence": "CC-BY-2.0", "metrics": {"bits": 3}}
+
+
+@pytest.fixture
+def credited(tmp_path):
+    """A preset with all that its users must go on saying."""
+    return language_model("nplm").save_to_preset(
+        tmp_path / "credited", info=FACTS, card="# Credited\n\nBy the people of the toy corpus.\n"
+    )
+
+
+def test_a_copy_keeps_what_is_said_of_the_model(credited, tmp_path):
+    copy = zoo.load(credited).save_to_preset(tmp_path / "copy")
+    info = store.read_config(copy).info
+    assert {name: getattr(info, name) for name in FACTS} == FACTS
+    assert re.fullmatch(r"credited \([0-9a-f]{12}\)", info.made_from)
+    card = (copy / "card.md").read_text()
+    assert "people of the toy corpus" in card
+    assert "`copy` was made from `credited (" in card
+    assert "changed" not in card
+    again = store.read_config(zoo.load(copy).save_to_preset(tmp_path / "again")).info
+    assert again.made_from.endswith(f", made from {info.made_from}")
+
+
+def test_figures_of_other_weights_say_whose_they_are(credited, tmp_path):
+    model = zoo.load(credited)
+    model.embedding.embeddings.assign(model.embedding.embeddings * 2)
+    model.save(tmp_path / "changed.keras")
+    for changed in (model, zoo.load(tmp_path / "changed.keras")):
+        copy = changed.save_to_preset(tmp_path / "copy")
+        info = store.read_config(copy).info
+        assert (info.licence, info.metrics) == ("CC-BY-2.0", {"bits_of_credited": 3})
+        assert info.made_from.endswith("then changed")
+        assert "is said of `credited`" in (copy / "card.md").read_text()
+    own = model.save_to_preset(tmp_path / "own", info={"metrics": {"bits": 2}}, card="# Own\n")
+    assert store.read_config(own).info.metrics == {"bits": 2}
+    assert (own / "card.md").read_text() == "# Own\n"

@@ -44,15 +44,15 @@ from keras import ops
 
 from zoo import layers
 from zoo.backend import as_ids
+from zoo.errors import ZooError
 from zoo.models.base import model_family
 from zoo.models.compiled import compiled_method
 from zoo.models.gates import Inspected
-from zoo.models.seq2seq.decoder import Decoder
-from zoo.models.seq2seq.encoder import Encoder
-from zoo.models.seq2seq.settings import Seq2SeqSettings
+from zoo.models.seq2seq.settings import Seq2SeqSettings, decoder_of, encoder_of
 from zoo.models.seq2seq.translator import Translator
+from zoo.models.text_batches import Batch, Example, counted
 from zoo.presets import weights
-from zoo.text import BOS, EOS, PAD, load_tokenizer
+from zoo.text import BOS, EOS, load_tokenizer
 from zoo.text.padding import pad
 from zoo.types import ModelState, Tensor
 
@@ -98,6 +98,8 @@ class Seq2Seq(Translator, Inspected):
         >>> len(mt.translate(["guten tag"], beam=2, n_best=2)[0])
         2
     """
+
+    tokenizer_names = ("source_tokenizer", "target_tokenizer")
 
     def __init__(
         self,
@@ -162,8 +164,8 @@ class Seq2Seq(Translator, Inspected):
         """Encoder, decoder and output layer, built."""
         words = self.target_tokenizer.vocabulary_size
         source_words = self.source_tokenizer.vocabulary_size
-        self.encoder = Encoder(source_words, self.settings, name="encoder")
-        self.decoder = Decoder(words, self.settings, self.encoder, name="decoder")
+        self.encoder = encoder_of(self.settings, source_words)
+        self.decoder = decoder_of(self.settings, words, self.encoder)
         embedding = self.decoder.embedding if self.settings.tied else None
         self.output_projection = layers.VocabularyOutput(words, tied_to=embedding, name="output")
         self(np.full((1, 2), EOS, np.int32), np.full((1, 2), BOS, np.int32))
@@ -185,10 +187,10 @@ class Seq2Seq(Translator, Inspected):
             changes (`shared_names`; see `Decoder.source_state`): with II `context` [batch, .],
             with attention `values` and `keys` [batch, source, .] and `source_mask`.
         """
-        mask = ops.not_equal(source_ids, PAD) if source_mask is None else source_mask
-        outputs, context, states = self.encoder(source_ids, mask, training=training)
-        state = dict(zip(self.state_names, states, strict=True))
-        return {**state, **self.decoder.source_state(outputs, context, mask)}
+        encoded = self.encoder(source_ids, mask=source_mask, training=training)
+        state = dict(zip(self.state_names, encoded["states"], strict=True))
+        rest = (encoded["outputs"], encoded["context"], encoded["mask"])
+        return {**state, **self.decoder.source_state(*rest)}
 
     def read_text(self, text: str) -> list[str]:
         """The source, in the order in which the encoder reads it."""
@@ -218,10 +220,20 @@ class Seq2Seq(Translator, Inspected):
             inputs: [batch, time] int32, `<bos>` first: the words before each target.
         """
         initial = [state[name] for name in self.state_names]
-        return self.decoder(inputs, initial, self._shared(state), training=training)
+        return self.decoder.features(inputs, initial, self._shared(state), training)
 
-    def call(self, source_ids: Tensor, inputs: Tensor, training: bool = False) -> Tensor:
-        """Logits [batch, time, vocabulary] of the words after each of `inputs`."""
+    def call(
+        self,
+        source_ids: Tensor | Sequence[Tensor],
+        inputs: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        """Logits [batch, time, vocabulary] of the words after each of `inputs`.
+
+        Both may come as one pair, as `fit` gives them: `mt([source_ids, inputs])`.
+        """
+        if inputs is None:
+            source_ids, inputs = source_ids
         state = self.encode(source_ids, training=training)
         return self.output_projection(self.features(state, inputs, training))
 
@@ -246,6 +258,23 @@ class Seq2Seq(Translator, Inspected):
 
     def _shared(self, state: ModelState) -> ModelState:
         return {name: state[name] for name in self.shared_names}
+
+    # --- what `fit`, `evaluate` and `predict` make of texts ----------------------------------
+
+    def example(self, text: str, target: Any = None) -> Example:
+        if not isinstance(target, str):
+            raise ZooError(
+                "a translation model takes sources and targets: fit(sources, targets), "
+                "predict((sources, targets)); translate(sources) needs no targets"
+            )
+        return self.source_row(text), self.target_tokenizer.encode(target)
+
+    def collate(self, examples: Sequence[Example], rng: np.random.Generator | None = None) -> Batch:
+        """Sources and the words before each target; the targets, `<eos>` last."""
+        source_ids, _ = pad([source for source, _ in examples])
+        inputs, lengths = pad([[BOS, *target] for _, target in examples])
+        targets, _ = pad([[*target, EOS] for _, target in examples])
+        return (source_ids, inputs), targets, counted(lengths, inputs.shape[1])
 
     # --- the same, compiled once and called with arrays -------------------------------------
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.layers.seq2seq.decoder import ATTENTIONS, Decoder
+from zoo.layers.seq2seq.encoder import Encoder
 from zoo.models.keras_model import positive
 from zoo.text.carrying import carrier_of
 
-ATTENTIONS = (None, "bahdanau")
 COUNTS = (
     "units",
     "attention_units",
@@ -71,3 +72,39 @@ class Seq2SeqSettings:
             object.__setattr__(self, "readout_units", units)
         if self.tied and not self.feed_context:
             raise ZooError("tied=True without feed_context=True: there are no target word vectors")
+
+
+def encoder_of(settings: Seq2SeqSettings, vocabulary_size: int) -> Encoder:
+    """The encoder of a model with these settings."""
+    return Encoder(
+        vocabulary_size,
+        settings.units,
+        cell=settings.cell,
+        num_layers=settings.num_layers,
+        embedding_dim=settings.embedding_dim,
+        bidirectional=settings.bidirectional_encoder,
+        dropout=settings.dropout,
+        word_dropout=settings.word_dropout,
+        word_scale=settings.word_scale,
+        cell_options=settings.cell_options,
+        residual=settings.residual,
+        decoder_layers=settings.decoder_layers,
+        name="encoder",
+    )
+
+
+def decoder_of(settings: Seq2SeqSettings, vocabulary_size: int, encoder: Encoder) -> Decoder:
+    """The decoder of a model with these settings."""
+    return Decoder(
+        vocabulary_size,
+        encoder,
+        separate_weights=settings.separate_weights,
+        feed_context=settings.feed_context,
+        attention=settings.attention,
+        attention_units=settings.attention_units,
+        readout_units=settings.readout_units,
+        dropout=settings.dropout,
+        word_dropout=settings.word_dropout,
+        word_scale=settings.word_scale,
+        name="decoder",
+    )

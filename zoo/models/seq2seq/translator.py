@@ -10,7 +10,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from keras import ops
@@ -19,7 +19,16 @@ from zoo.backend import as_ids
 from zoo.decoding import Beam, beam_search
 from zoo.errors import ZooError
 from zoo.models.base import PresetModel
-from zoo.models.language_model import Score, checked_texts
+from zoo.models.checks import checked_texts
+from zoo.models.results import (
+    SCORE_COLUMNS,
+    WORD_SCORE_COLUMNS,
+    Results,
+    Score,
+    WordScore,
+    word_scores,
+)
+from zoo.models.seq2seq.pair_batches import token_batches
 from zoo.models.seq2seq.reranking import Hypothesis, check_utility, reranked
 from zoo.models.seq2seq.sentences import (
     joined,
@@ -35,7 +44,6 @@ from zoo.text.padding import pad
 from zoo.types import ModelState, Tensor
 
 BATCH = 32
-BATCH_TOKENS = 8192  # scored at a time: a row of logits is as wide as the vocabulary
 STEPS_MULTIPLE = 16  # lengths are rounded up, so that few graphs are traced
 
 logger = logging.getLogger("zoo")
@@ -121,7 +129,8 @@ class Translator(PresetModel):
             >>> mt.translate([""])
             [[('', 0.0)]]
         """
-        parts = [source_sentences(text, self.settings) for text in checked_texts(texts)]
+        texts = checked_texts(texts)
+        parts = [source_sentences(text, self.settings) for text in texts]
         sentences = [sentence for part in parts for sentence in part]
         alpha = self.settings.length_alpha if length_alpha is None else length_alpha
         Beam(beam, n_best, alpha)  # refuses what is out of range
@@ -136,7 +145,8 @@ class Translator(PresetModel):
             )[:n_best]
             for sentence, hypotheses in zip(sentences, found, strict=True)
         )
-        return [joined([next(answers) for _ in part]) for part in parts]
+        whole = [joined([next(answers) for _ in part]) for part in parts]
+        return Results(whole, texts, ("translation", "score"))
 
     def _readable_hypotheses(
         self, sentence: Carried, found: Sequence[Hypothesis], mark_lost: bool
@@ -145,8 +155,24 @@ class Translator(PresetModel):
         texts = self.readable(sentence.text, [h.ids for h in found], mark_lost)
         return list(zip(restored(texts, sentence, self.settings, mark_lost), found, strict=True))
 
-    def score(self, pairs: Iterable[tuple[str, str]]) -> list[Score]:
+    @overload
+    def score(
+        self, pairs: Iterable[tuple[str, str]], tokens: Literal[False] = False
+    ) -> list[Score]: ...
+
+    @overload
+    def score(
+        self, pairs: Iterable[tuple[str, str]], tokens: Literal[True]
+    ) -> list[list[WordScore]]: ...
+
+    def score(
+        self, pairs: Iterable[tuple[str, str]], tokens: bool = False
+    ) -> list[Score] | list[list[WordScore]]:
         """log P(target | source) of each pair of texts, `<eos>` counted.
+
+        Args:
+            pairs: sources and targets.
+            tokens: give the log-probability of each target token instead: a list a pair.
 
         Example:
             >>> import zoo
@@ -155,29 +181,41 @@ class Translator(PresetModel):
             >>> mt.score([("a b", "c")])[0].tokens
             2
         """
-        checked = [checked_texts(pair) for pair in pairs]
+        checked = [tuple(checked_texts(pair)) for pair in pairs]
         if any(len(pair) != 2 for pair in checked):
             raise ZooError("score takes pairs: (source, target), ...")
-        checked = [list(scored_pair(pair[0], pair[1], self.settings)) for pair in checked]
-        targets = [self.target_tokenizer.encode(target) for _, target in checked]
-        log_probs = self.score_ids([source for source, _ in checked], targets)
-        return [
+        checked = [scored_pair(pair[0], pair[1], self.settings) for pair in checked]
+        sources, targets = [pair[0] for pair in checked], [pair[1] for pair in checked]
+        encoded = [self.target_tokenizer.encode(target) for target in targets]
+        if tokens:
+            scored = self._scored(sources, encoded)
+            words = word_scores(self.target_tokenizer, targets, encoded, scored)
+            return Results(words, checked, WORD_SCORE_COLUMNS)
+        log_probs = self.score_ids(sources, encoded)
+        scores = (
             Score(float(log_prob), len(ids) + 1, self.target_tokenizer.count_unknown(ids))
-            for ids, log_prob in zip(targets, log_probs, strict=True)
-        ]
+            for ids, log_prob in zip(encoded, log_probs, strict=True)
+        )
+        return Results(scores, checked, SCORE_COLUMNS)
 
     def score_ids(self, texts: Sequence[str], targets: Sequence[Sequence[int]]) -> np.ndarray:
         """log P of target ids (without `<bos>` and `<eos>`) given source texts; [pairs]."""
+        totals = np.zeros(len(texts))
+        for rows, log_probs, counted in self._scored(texts, targets):
+            totals[rows] = np.where(counted, log_probs, 0.0).sum(axis=1)
+        return totals
+
+    def _scored(
+        self, texts: Sequence[str], targets: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
+        """Places of like-sized pairs, their targets' log-probabilities, and which count."""
         sources = self._checked_rows(texts)
-        totals = np.zeros(len(sources))
         for rows in token_batches([len(s) + len(t) for s, t in zip(sources, targets, strict=True)]):
             inputs, lengths = pad([[BOS, *targets[i]] for i in rows])
             wanted, _ = pad([[*targets[i], EOS] for i in rows])
             source_ids, _ = pad([sources[i] for i in rows])
             log_probs = self.token_log_probs(source_ids, inputs, wanted).astype(np.float64)
-            counted = np.arange(inputs.shape[1]) < lengths[:, None]
-            totals[rows] = np.where(counted, log_probs, 0.0).sum(axis=1)
-        return totals
+            yield rows, log_probs, np.arange(inputs.shape[1]) < lengths[:, None]
 
     def search(
         self, texts: Sequence[str], beam: int, n_best: int, length_alpha: float
@@ -307,15 +345,3 @@ class Translator(PresetModel):
     ) -> list[np.ndarray] | None:
         """Attention of each target token over the source: [tokens, source] a translation."""
         return None
-
-
-def token_batches(sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Places of like-sized items together, `BATCH_TOKENS` a batch after padding (or one item)."""
-    batch: list[int] = []
-    for i in sorted(range(len(sizes)), key=lambda i: sizes[i]):
-        if batch and sizes[i] * (len(batch) + 1) > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch

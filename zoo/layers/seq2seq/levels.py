@@ -13,9 +13,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo import layers
 from zoo.layers.recurrence.cell import make_advance
 from zoo.layers.recurrence.whole_sequence import recurrence
+from zoo.layers.recurrent import Recurrent
 from zoo.types import Tensor
 
 
@@ -59,22 +59,6 @@ class SplitDense(keras.layers.Layer):
         return ops.cast(x, self.compute_dtype)
 
 
-class _RecurrenceOnly:
-    """Makes a recurrent layer leave out W: its inputs are W x + b already."""
-
-    def build_input_kernel(self, features: int) -> None:
-        return None
-
-
-def recurrence_only(cell: str, units: int, **options: Any) -> layers.Recurrent:
-    """A recurrent layer with U and b but no W, built."""
-    cls = type(layers.make_recurrent(cell, units, **options))
-    without_kernel = type(f"{cls.__name__}Recurrence", (_RecurrenceOnly, cls), {})
-    layer = without_kernel(units, **options)
-    layer.build((None, None, 1))
-    return layer
-
-
 class Level(keras.layers.Layer):
     """One level of the decoder.
 
@@ -87,7 +71,7 @@ class Level(keras.layers.Layer):
 
     def __init__(
         self,
-        recurrent: layers.Recurrent,
+        recurrent: Recurrent,
         owned: bool,
         sizes: Sequence[int],
         reuse_kernel: bool = False,
@@ -106,7 +90,7 @@ class Level(keras.layers.Layer):
         self.built = True
 
     @property
-    def recurrent(self) -> layers.Recurrent:
+    def recurrent(self) -> Recurrent:
         return self._recurrent()
 
     def bias(self) -> Tensor:

@@ -7,79 +7,142 @@ h_t = φ(h_{t-1}, c_t, y_{t-1})       with attention, c_t = Σ_j α_tj h_j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import keras
 from keras import ops
 
-from zoo import layers
+from zoo.errors import ZooError
+from zoo.layers.attention import BahdanauAttention
+from zoo.layers.dropout import LockedDropout, word_vectors
 from zoo.layers.recurrence.loop import scan
-from zoo.models.keras_model import word_vectors
-from zoo.models.seq2seq.encoder import Encoder
-from zoo.models.seq2seq.levels import Level, SplitDense, recurrence_only
-from zoo.models.seq2seq.settings import Seq2SeqSettings
+from zoo.layers.seq2seq.encoder import Encoded, Encoder
+from zoo.layers.seq2seq.levels import Level, SplitDense
 from zoo.types import Tensor
 
+ATTENTIONS = (None, "bahdanau")
 
+
+@keras.saving.register_keras_serializable(package="zoo")
 class Decoder(keras.layers.Layer):
-    """The recurrence that writes the target, with what the switches feed it.
+    """The recurrence that writes the target, with what the switches feed it [24] [27].
+
+    Cell, units, layers and the width of the word vectors are the encoder's.
 
     Args:
         vocabulary_size: target words.
-        settings: the model's settings.
-        encoder: the encoder, whose recurrence is shared unless `separate_weights`.
+        encoder: the encoder, whose recurrence is shared unless `separate_weights`. A decoder that
+            is copied without its encoder (`clone_model` of a Functional model copies layer by
+            layer) has one of its own, and shares nothing with the other.
+        separate_weights: the recurrence has its own W^(hh) (extension I).
+        feed_context: c and y_{t-1} are inputs (extension II).
+        attention: None or "bahdanau".
+        attention_units: width in which attention compares; None for the encoder's units.
+        readout_units: width of the layer between h_t and the result; None for no such layer.
+        dropout: on word vectors, between layers and at the top, one mask for all steps.
+        word_dropout: whole words, for a whole sentence.
+        word_scale: standard deviation of the word vectors at the start; None for Keras's ±0.05.
+        **kwargs: as in `keras.layers.Layer`.
+
+    Call arguments: `inputs` `[batch, time]` int, `<bos>` (2) first: the word before each target;
+    `encoded`, what the encoder returned; `training`. Returns what an output layer sees at each
+    step, `[batch, time, output_size]`.
+
+    Example:
+        >>> import numpy as np
+        >>> encoder = Encoder(20, 4, embedding_dim=3)
+        >>> decoder = Decoder(30, encoder, feed_context=True, attention="bahdanau")
+        >>> decoder(np.array([[2, 7]]), encoder(np.array([[5, 6, 3]]))).shape
+        TensorShape([1, 2, 4])
     """
 
     def __init__(
-        self, vocabulary_size: int, settings: Seq2SeqSettings, encoder: Encoder, **kwargs: Any
+        self,
+        vocabulary_size: int,
+        encoder: Encoder,
+        *,
+        separate_weights: bool = False,
+        feed_context: bool = False,
+        attention: str | None = None,
+        attention_units: int | None = None,
+        readout_units: int | None = None,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        word_scale: float | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.feed_context, attending = settings.feed_context, settings.attention is not None
-        self.residual = settings.residual and settings.decoder_layers > 1
-        top = encoder.forward_layer(settings.num_layers - 1)
-        word_sizes = [settings.embedding_dim] if self.feed_context else []
-        context_sizes = [encoder.output_size] if self.feed_context or attending else []
+        if attention not in ATTENTIONS:
+            raise ZooError(f"attention={attention!r}: use 'bahdanau' or None")
+        self.arguments: dict[str, Any] = {
+            "vocabulary_size": vocabulary_size,
+            "separate_weights": separate_weights,
+            "feed_context": feed_context,
+            "attention": attention,
+            "attention_units": attention_units,
+            "readout_units": readout_units,
+            "dropout": dropout,
+            "word_dropout": word_dropout,
+            "word_scale": word_scale,
+        }
+        # Behind a function, so that the encoder's weights stay the encoder's alone.
+        self._encoder = lambda: encoder
+        self.feed_context = feed_context
+        self.residual = encoder.residual and encoder.decoder_layers > 1
+        word_sizes = [encoder.embedding_dim] if feed_context else []
+        context_sizes = [encoder.output_size] if feed_context or attention else []
         self.embedding: Any = None
-        if self.feed_context:
-            self.embedding = word_vectors(
-                vocabulary_size,
-                settings.embedding_dim,
-                settings.word_dropout,
-                settings.word_scale,
-            )
+        if feed_context:
+            width = encoder.embedding_dim
+            self.embedding = word_vectors(vocabulary_size, width, word_dropout, word_scale)
             self.embedding.build()
         self.levels = [
-            self._level(i, settings, encoder, [*word_sizes, *context_sizes])
-            for i in range(settings.decoder_layers)
+            self._level(i, [*word_sizes, *context_sizes]) for i in range(encoder.decoder_layers)
         ]
-        self.attention: Any = None
-        if attending:
-            self.attention = layers.BahdanauAttention(settings.attention_units, name="attention")
-            self.attention.build((None, top.output_size), (None, None, encoder.output_size))
-        self.output_size = settings.readout_units or top.output_size
-        self.readout: Any = None
-        if settings.readout_units:
-            sizes = [top.output_size, *context_sizes, *word_sizes]
-            self.readout = SplitDense(sizes, self.output_size, use_bias=True, name="readout")
+        self._make_top(word_sizes, context_sizes)
         self.dropouts = [
-            layers.LockedDropout(settings.dropout, name=f"dropout_{i}")
-            for i in range(settings.decoder_layers + 1)
+            LockedDropout(dropout, name=f"dropout_{i}") for i in range(encoder.decoder_layers + 1)
         ]
         self.built = True
 
-    def _level(
-        self, i: int, settings: Seq2SeqSettings, encoder: Encoder, sizes: list[int]
-    ) -> Level:
+    def _make_top(self, word_sizes: list[int], context_sizes: list[int]) -> None:
+        """Attention and readout, where there are."""
+        encoder, units = self._encoder(), self.arguments["readout_units"]
+        top = encoder.forward_layer(encoder.num_layers - 1)
+        self.attention: Any = None
+        if self.arguments["attention"] is not None:
+            width = self.arguments["attention_units"] or top.units
+            self.attention = BahdanauAttention(width, name="attention")
+            self.attention.build((None, top.output_size), (None, None, encoder.output_size))
+        self.output_size = units or top.output_size
+        self.readout: Any = None
+        if units:
+            sizes = [top.output_size, *context_sizes, *word_sizes]
+            self.readout = SplitDense(sizes, self.output_size, use_bias=True, name="readout")
+
+    def _level(self, i: int, sizes: list[int]) -> Level:
+        encoder = self._encoder()
         shared = encoder.forward_layer(i)
         sizes = [encoder.forward_layer(i - 1).output_size] if i else sizes
-        if not settings.separate_weights:
+        if not self.arguments["separate_weights"]:
             same_input = i > 0 and not encoder.both
             return Level(shared, False, sizes, reuse_kernel=same_input, name=f"level_{i}")
-        own = recurrence_only(
-            settings.cell, settings.units, name="recurrence", **settings.cell_options
-        )
-        return Level(own, True, sizes, name=f"level_{i}")
+        return Level(encoder.recurrence_only(), True, sizes, name=f"level_{i}")
+
+    def get_config(self) -> dict[str, Any]:
+        encoder = keras.saving.serialize_keras_object(self._encoder())
+        return {**super().get_config(), **self.arguments, "encoder": encoder}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A decoder of the encoder that a file has beside it, or else of one of its own."""
+        made_before = next(Encoder.count)
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        decoder = cls(**{**config, "encoder": encoder})
+        if encoder.number > made_before:
+            decoder.own_encoder = encoder
+        return decoder
 
     # --- the source, once a sentence --------------------------------------------------------
 
@@ -123,7 +186,17 @@ class Decoder(keras.layers.Layer):
 
     # --- teacher forcing --------------------------------------------------------------------
 
-    def call(self, inputs: Tensor, states: Any, source: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, encoded: Encoded, training: bool = False) -> Tensor:
+        source = self.source_state(encoded["outputs"], encoded["context"], encoded["mask"])
+        return self.features(inputs, encoded["states"], source, training)
+
+    def features(
+        self,
+        inputs: Tensor,
+        states: Sequence[Tensor],
+        source: Mapping[str, Tensor],
+        training: bool = False,
+    ) -> Tensor:
         """What the output layer sees at each step.
 
         Args:
