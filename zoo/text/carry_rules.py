@@ -18,7 +18,11 @@ OPEN, CLOSE = "\x01", "\x02"
 SPACE_KEPT, SENTENCE_END = "\x03", "\x04"
 
 _LETTER = "A-Za-zÀ-ÖØ-öø-ÿĀ-ž"
-_NAME = f"(?:[A-ZÀ-ÖØ-Þ]['’])?[A-ZÀ-ÖØ-Þ][{_LETTER}-]*[{_LETTER}]"
+_NAME = (
+    r"(?:(?:van|von|de|del|di|da)(?: de[rnm])? )?"
+    f"(?:[A-ZÀ-ÖØ-Þ]['’])?[A-ZÀ-ÖØ-Þ][{_LETTER}-]*[{_LETTER}]"
+)
+_PLACE = "[A-ZÄÖÜ][a-zäöüß-]+"
 _WEB = r"[^ \t\r\n\"„“”<>\x01\x02]*[0-9A-Za-z/]"
 _NUMBER = r"[0-9]+(?:[.,][0-9]+)*"
 
@@ -41,14 +45,27 @@ _ANYWHERE = (
     rf"[$€£¥] ?{_NUMBER}",
     rf"\b{_NUMBER} ?[$€£¥%]",
     r"\b[0-9]+(?:ern?|st|nd|rd|th)\b",
-    # Numbers, times, dates, codes: AB-123, 4B, 2020-05-12, 14:30, 5km
-    r"\b[A-Z]{0,6}-?[0-9]+(?:[A-Z]{0,4}[.,:/_-]?[A-Z]{0,4}[0-9]+)*[A-Za-z]{0,3}(?:-[A-Z]{1,4})?\b",
+    r"\b[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} [0-9]{1,4}[EH]?\b",  # number plates
+    # Numbers, times, dates, codes: AB-123, 4B, abc12, 2020-05-12, 14:30, 5km
+    r"\b(?:[A-Z]{1,6}-|[A-Za-z]+)?[0-9]+(?:[A-Z]{0,4}[.,:/_-]?[A-Z]{0,4}[0-9]+)*[A-Za-z]{0,3}(?:-[A-Z]{1,4})?\b",
 )
+_ONCE: Rules = ((f"{OPEN}{OPEN}", OPEN), (f"{CLOSE}{CLOSE}", CLOSE))  # what was marked twice
 _LAST: Rules = (
+    # Addresses in Germany, in either language.
+    (
+        r"((?:(?:Am|Im|Zum|Zur|An der|In der|Auf der|Unter den) )?"
+        rf"{_PLACE} [0-9]+[a-z]?), ([0-9]{{5}} {_PLACE})",
+        rf"{OPEN}\1{CLOSE}, {OPEN}\2{CLOSE}",
+    ),
+    (
+        r"([A-ZÄÖÜ][a-zäöüß]+(?:straße|strasse|str\.|weg|platz|gasse|allee|ufer|ring)"
+        r" [0-9]+[a-z]?)\b",
+        rf"{OPEN}\1{CLOSE}",
+    ),
+    *_ONCE,
     (r"(^|[ (])(-[0-9]+(?:[.,][0-9]+)?)\b", rf"\1{OPEN}\2{CLOSE}"),  # -5 degrees
     (f"({'|'.join(_ANYWHERE)})", rf"{OPEN}\1{CLOSE}"),
-    (f"{OPEN}{OPEN}", OPEN),
-    (f"{CLOSE}{CLOSE}", CLOSE),
+    *_ONCE,
 )
 
 
@@ -72,17 +89,19 @@ class Language:
 _MONTHS = (
     "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
 )
-_AFTER_ORDINALS = f"(?:{_MONTHS}|Mal|Stock|Platz|Geburtstag|Jahrhundert|Klasse|Tag|Etage)"
+_AFTER_ORDINALS = "(?:Mal|Stock|Platz|Geburtstag|Jahrhundert|Klasse|Tag|Etage)"
 GERMAN = Language(
     normal=((r"\b([0-9]{1,2})\.([0-9]{2}) Uhr", r"\1:\2 Uhr"),),
     marks=(
-        (rf"\b(Herrn?|Frau)((?: (?:Dr\.|Prof\.))*) ({_NAME})", rf"\1\2 {OPEN}\3{CLOSE}"),
-        (rf"\b(heiße|Name ist) ({_NAME})", rf"\1 {OPEN}\2{CLOSE}"),
         (
-            r"([A-ZÄÖÜ][a-zäöüß]+(?:straße|strasse|str\.|weg|platz|gasse|allee|ufer|ring)"
-            r" [0-9]+[a-z]?)\b",
-            rf"{OPEN}\1{CLOSE}",
+            r"\b(Herrn?|Frau|Doktor|Professor|Onkel|Tante|Firma|Familie)"
+            rf"((?: (?:Dr\.|Prof\.))*) ({_NAME})",
+            rf"\1\2 {OPEN}\3{CLOSE}",
         ),
+        (rf"\b(heiße|Name ist) ({_NAME})", rf"\1 {OPEN}\2{CLOSE}"),
+        (rf"\b(heißt) ({_NAME})([.,!])", rf"\1 {OPEN}\2{CLOSE}\3"),  # not: heißt Ihr Hund
+        # The day of a month is a number like others in English: 14 May, May 14.
+        (rf"\b([0-9]{{1,2}})(\. (?:{_MONTHS}))", rf"{OPEN}\1{CLOSE}\2"),
         (rf"\b([0-9]{{1,2}}\.)( {_AFTER_ORDINALS})", rf"{OPEN}\1{CLOSE}\2"),
         (r"\b([0-9]{1,2}\.)( [a-zäöü])", rf"{OPEN}\1{CLOSE}\2"),
         *_LAST,
@@ -94,8 +113,11 @@ _STREETS = r"(?:Street|Avenue|Road|Lane|Drive|Boulevard|Square|St\.|Ave\.|Rd\.)"
 ENGLISH = Language(
     normal=((r"\b([0-9]+)'s\b", r"\1s"),),
     marks=(
-        (rf"\b((?:Mr|Mrs|Ms|Miss|Dr|Prof|Professor)\.?) ({_NAME})", rf"\1 {OPEN}\2{CLOSE}"),
-        (rf"\b(name is|name's|named) ({_NAME})", rf"\1 {OPEN}\2{CLOSE}"),
+        (
+            rf"\b((?:Mr|Mrs|Ms|Miss|Dr|Doctor|Prof|Professor|Uncle|Aunt|company)\.?) ({_NAME})",
+            rf"\1 {OPEN}\2{CLOSE}",
+        ),
+        (rf"\b(name is|name's|named|is called) ({_NAME})", rf"\1 {OPEN}\2{CLOSE}"),
         (rf"\b([0-9]+[a-z]? (?:[A-Z][a-z]+ ){{1,3}}{_STREETS})", rf"{OPEN}\1{CLOSE}"),
         *_LAST,
     ),
@@ -104,7 +126,8 @@ ENGLISH = Language(
 
 _UNITS = (
     "percent|million|billion|trillion|kilometers|kilometres|meters|metres|miles|inches|feet|"
-    "liters|litres|grams|kilograms|kilos|tons|pounds|hours|degrees|euros?|dollars?|km|kg|cm|mm|m"
+    "liters|litres|grams|kilograms|kilos|tons|pounds|points|degrees|"
+    "seconds|minutes|hours|days|weeks|months|years|euros?|dollars?|km|kg|cm|mm|m"
 )
 
 

@@ -12,10 +12,10 @@ from zoo.text.sentences import sentences_of
 # Source -> what is carried over, as the target language writes it.
 GERMAN = {
     "Es kostet 1.234,50 € oder 20%.": ("€1,234.50", "20%"),
-    "Um 14.30 Uhr am 3. Oktober 2020 (12.05.2020).": ("14:30", "3rd", "2020", "12.05.2020"),
+    "Um 14.30 Uhr am 3. Oktober 2020 (12.05.2020).": ("14:30", "3", "2020", "12.05.2020"),
     "Am 11. und 22. kamen 1,5 Millionen aus den 80er Jahren.": ("11th", "22nd", "1.5", "80s"),
     "Herr Dr. Müller wohnt in der Hauptstraße 12a, 10115 Berlin.": (
-        "Müller", "Hauptstraße 12a", "10115",
+        "Müller", "Hauptstraße 12a", "10115 Berlin",
     ),
     "An max.muster@firma.de: https://www.a.de/b?c=1.": (
         "max.muster@firma.de", "https://www.a.de/b?c=1",
@@ -26,6 +26,10 @@ GERMAN = {
         "3:2", "1,000", "DE89 3704 0044 0532 0130 00",
     ),
     "Nichts davon ist eine Zahl.": (),
+    "Das 3. Mal am 14. Mai, tulpe2019, HH-TR 903.": ("3rd", "14", "tulpe2019", "HH-TR 903"),
+    "Am Hang 5, 79098 Freiburg. 50000 Menschen.": ("Am Hang 5", "79098 Freiburg", "50000"),
+    "Doktor Abe und Herr van der Velde. Er heißt Bolko.": ("Abe", "van der Velde", "Bolko"),
+    "Wie heißt Ihr Hund?": (),
 }  # fmt: skip
 ENGLISH = {
     "It costs $1,234.50 or 7.5%.": ("1.234,50 $", "7,5 %"),
@@ -33,6 +37,8 @@ ENGLISH = {
     "Mr. Smith's at 10 Downing Street, on October 3rd.": ("Smith", "10 Downing Street", "3."),
     "In the 1960's, 1,000 people came at 2:30.": ("1960er", "1.000", "2:30"),
     "My name is Zaphod, flight LH2034.": ("Zaphod", "LH2034"),
+    "At Gartenstraße 12 in 12.8 seconds.": ("Gartenstraße 12", "12,8"),
+    "Uncle Bob, on 14 May.": ("Bob", "14"),
 }
 
 
@@ -77,6 +83,7 @@ def test_quotes_are_those_of_the_target():
 def test_an_ordinal_ends_a_sentence_with_one_point():
     carried = carrier_of("en_de").prepared("On October 3rd.")
     assert carrier_of("en_de").restored(f"Am {SYMBOLS[0]}.", carried) == "Am 3."
+    assert carrier_of("en_de").restored(f"Am {SYMBOLS[0]}. Mai.", carried) == "Am 3. Mai."
 
 
 def test_capitals_alone_are_read_in_lower_case():
@@ -93,7 +100,7 @@ def test_characters_that_stand_for_placeholders_are_no_way_in():
 def test_pairs_have_placeholders_for_what_both_sides_have():
     one, two, last = SYMBOLS[0], SYMBOLS[1], SYMBOLS[-1]
     assert carrier_of("de_en").paired("Am 21. August um 2.30 Uhr.", "On August 21st, 2:30.") == (
-        f"Am {one} August um {two} Uhr.", f"On August {one}, {two}.",
+        f"Am {one}. August um {two} Uhr.", f"On August {one}, {two}.",
     )  # fmt: skip
     assert carrier_of("en_de").paired("I'm 24 and 3.", "Ich bin 24 und drei.") == (
         f"I'm {one} and 3.", f"Ich bin {one} und drei.",
