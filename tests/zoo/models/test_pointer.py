@@ -7,6 +7,7 @@ import pytest
 
 import zoo
 from tests.helpers.models import language_model, recurrent
+from zoo.cli.main import main
 from zoo.errors import ZooError
 from zoo.models import NGramLanguageModel, PointerLanguageModel
 from zoo.text import BOS
@@ -103,6 +104,22 @@ def test_a_preset_holds_names_and_network(tmp_path):
     assert (again.names, again.gamma) == (model.names, model.gamma)
     for kept, found in zip(model.model.get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_array_equal(found, kept)
+
+
+def test_a_config_finds_the_names_in_the_training_text(tmp_path, capsys):
+    language_model("pointer").model.save_to_preset(tmp_path / "network")
+    for part in ("train", "valid", "test"):
+        lines = "the cat saw Tom.\nshe is with Tom\nThe garden is old.\n"
+        (tmp_path / f"{part}.txt").write_text(lines, encoding="utf-8")
+    config = tmp_path / "pointer.yaml"
+    text = f"name: toy\ndata: {{name: {tmp_path}}}\nmodel: {{class: PointerLanguageModel, "
+    config.write_text(f"{text}model: {tmp_path}/network, gamma: 3}}\n", encoding="utf-8")
+    assert main(["train", str(config), "--out", str(tmp_path / "out")]) == 0
+    model = zoo.load(tmp_path / "out")
+    assert (model.names, model.gamma) == (["tom"], 3.0)
+    config.write_text(f"{text}gammas: 3}}\n", encoding="utf-8")
+    assert main(["train", str(config), "--out", str(tmp_path / "no")]) == 2
+    assert "give `model`, a preset or directory, and `gamma`" in capsys.readouterr().err
 
 
 def test_what_cannot_be_is_refused():
