@@ -105,7 +105,7 @@ def dynamics_of(settings: str) -> Dynamics | None:
         dynamics = Dynamics(-1.0, 0.0)
     if not (0 <= dynamics.rate < math.inf and 0 <= dynamics.decay <= 1 and dynamics.segment > 0):
         shown = f"--dynamic {settings!r}"
-        raise ZooError(f"{shown}: write RATE,DECAY[,SEGMENT], as in 1e-4,0.01,5, or tune")
+        raise ZooError(f"{shown}: write RATE,DECAY[,SEGMENT], as in 2e-3,0.02,5, or tune")
     return dynamics
 
 

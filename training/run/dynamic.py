@@ -33,10 +33,10 @@ from zoo.types import Tensor
 
 logger = logging.getLogger("zoo")
 
-EPSILON = 1e-5
-STATISTICS_BATCH, STATISTICS_WORDS = 32, 200_000  # of the training text, for MS_g
+EPSILON = 1e-3  # in the place of RMS for weights, as of rare words, that hardly ever had a gradient
+STATISTICS_BATCH, STATISTICS_WORDS = 32, 100_000  # of the training text, for MS_g
 TUNING_WORDS = 10_000  # of the validation text
-RATES, DECAYS = (3e-5, 1e-4, 3e-4), (0.002, 0.01, 0.05)
+RATES, DECAYS = (5e-4, 1e-3, 2e-3, 4e-3), (0.005, 0.02, 0.08)
 
 
 class Dynamics(NamedTuple):

@@ -90,11 +90,11 @@ def test_the_best_of_the_grid_is_chosen_on_validation_text(model, monkeypatch):
 
     def nats(model, stream, squares, dynamics):
         scored.append(len(stream))
-        return abs(dynamics.rate - 1e-4) + abs(dynamics.decay - 0.05)
+        return abs(dynamics.rate - 1e-3) + abs(dynamics.decay - 0.02)
 
     monkeypatch.setattr(dynamic, "dynamic_nats", nats)
     corpus = Corpus("toy", ["no"], english(2), ["no"], is_stream=True)
-    assert dynamic.tuned(model, corpus, []) == Dynamics(1e-4, 0.05)
+    assert dynamic.tuned(model, corpus, []) == Dynamics(1e-3, 0.02)
     assert set(scored) == {len(stream_of(model, english(2)))}
 
 
