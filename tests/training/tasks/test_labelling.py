@@ -31,8 +31,10 @@ data: {{name: {data}, max_length: 24, lowercase: {lowercase}}}
 model: {{class: {model}, units: 12, embedding_dim: 10, cell: rnn}}
 training:
   epochs: {epochs}
-  batch_size: 16
+  batch_size: {rows}
   optimizer: {{learning_rate: 0.03, clip_norm: 1.0}}
+  schedule: cosine
+  stop_after: 99
 """
 
 
@@ -58,18 +60,18 @@ def trained(tmp_path_factory):
     """Rows of training and the preset of a kind, made once."""
     folder, kept = tmp_path_factory.mktemp("labels"), {}
     toys = {
-        "BidirectionalTagger": ("toy.conll", tagged_text(), "false", 0),
-        "BidirectionalClassifier": ("toy.tsv", labelled_text(), "true", 0),
-        "BidirectionalRestorer": ("toy.txt", "\n".join(english(150)), "true", 8),
+        "BidirectionalTagger": ("toy.conll", tagged_text(), "false", 0, 16),
+        "BidirectionalClassifier": ("toy.tsv", labelled_text(), "true", 0, 16),
+        "BidirectionalRestorer": ("toy.txt", "\n".join(english(150)), "true", 40, 80),
     }
 
     def get(model):
         if model not in kept:
-            name, text, lowercase, epochs = toys[model]
+            name, text, lowercase, epochs, size = toys[model]
             (folder / name).write_text(text, encoding="utf-8")
             config = folder / f"{model}.yaml"
-            filled = {"data": folder / name, "lowercase": lowercase, "epochs": epochs}
-            text = CONFIG.format(model=model, **filled)
+            filled = {"data": folder / name, "lowercase": lowercase}
+            text = CONFIG.format(model=model, epochs=epochs, rows=size, **filled)
             config.write_text(text, encoding="utf-8")
             rows = list(train_epochs(read_run_config(config), out=folder / model))
             if not epochs:  # they learn as the restorer does, which is a tagger
