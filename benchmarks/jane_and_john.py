@@ -24,7 +24,7 @@ TEXTS = (
 PRESETS = {"lstm_tatoeba_en": ("tatoeba_en", "john"), "lstm_wikitext2": ("wikitext2", "John")}
 GAMMAS = (1.0, 3.0, 10.0)
 LINES = 30  # of validation text
-THETAS, SHARES, WINDOW = (0.0, 0.3), (0.5, 0.8), 100
+THETAS, SHARES, WINDOW = (0.0, 0.3, 1.0, 3.0, 10.0), (0.2, 0.5, 0.9), 100
 
 
 def texts_for(tokenizer: Any) -> list[str]:
