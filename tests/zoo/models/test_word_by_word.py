@@ -40,7 +40,7 @@ def test_a_stream_is_the_generated_text(model, sampler):
     asked = {"sampler": sampler, "max_words": 8, "seed": 5}
     pieces = list(model.stream("the cat", **asked))
     assert "".join(pieces) == model.generate("the cat", **asked)
-    assert len(pieces) > 2
+    assert len(pieces) >= 2  # the prompt, and a word or more
     with pytest.raises(ZooError, match="Beam.*at once"):
         model.stream("the cat", sampler=zoo.Beam(2))
 
