@@ -73,9 +73,8 @@ def test_the_shown_call_gives_what_is_shown(open_page, address):
     page = open_page()
     box = page.get_by_label("Type")
     box.fill("it's")
-    page.wait_for_function(
-        "document.querySelector('#calls pre').textContent.includes(`it'\\\\''s`)"
-    )
+    # The policy forbids `wait_for_function`, which evaluates a text.
+    expect(page.locator("#calls pre").first).to_contain_text("it'\\''s")
     page.get_by_role("button", name="Run the REST call").click()
     page.wait_for_selector("#answer:not([hidden])")
     body = {"signature_name": "next_word", "inputs": {"text": ["it's"]}}
