@@ -6,7 +6,7 @@ const PYTHON = {
   fill: (texts) => `fill(${texts}, k=10)`,
   translate: (texts) => `translate(${texts}, n_best=5)`,
   score: (texts) => `score(${texts})`,
-  token_log_probs: (texts) => `score(${texts})`,
+  token_log_probs: (texts) => `score(${texts}, tokens=True)`,
 };
 const ON_A_DEVICE = {
   next_word: " -k 10", fill: " -k 10", translate: "", score: " --score", token_log_probs: " --score",
