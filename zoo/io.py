@@ -37,6 +37,8 @@ def iter_text_lines(stream: Iterable[bytes], name: str | os.PathLike[str]) -> It
         if "\0" in text:
             raise ZooError(f"{name} holds NUL characters: not a text file")
         place += len(line)
+        if not content:  # the mark alone, in a file of nothing else
+            continue
         yield text.removesuffix("\n").removesuffix("\r")
 
 

@@ -57,7 +57,7 @@ class RecurrentCell(DropoutRNNCell, Recurrent):
         sizes = [self.output_size] + [self.units] * (len(self.state_names) - 1)
         return sizes[0] if len(sizes) == 1 else sizes
 
-    def build(self, input_shape: Shape, states_shape: Any = None) -> None:
+    def build(self, input_shape: Shape) -> None:  # type: ignore[override]
         self.build_weights(input_shape[-1])
 
     def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Tensor]:

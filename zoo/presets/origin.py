@@ -40,7 +40,8 @@ class Origin:
     @classmethod
     def of(cls, directory: Path, preset: PresetConfig, fingerprint: str) -> Self:
         """The origin of a model that is being loaded."""
-        identity = store.identity(preset)[:12] if preset.files else ""
+        has_sums = any(file != store.CARD_FILE for file in preset.files)
+        identity = store.identity(preset)[:12] if has_sums else ""
         name = directory.resolve().name
         return cls(name, identity, preset.info, read_card(directory), fingerprint)
 

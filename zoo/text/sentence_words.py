@@ -14,7 +14,7 @@ def words_of(text: str) -> Words:
     """The words of a sentence without case (a text of marks alone: the text).
 
     Example:
-        >>> words_of("\"I'm here!\", said Tom.")
+        >>> words_of("I'm HERE, said Tom!")
         ("i'm", 'here', 'said', 'tom')
     """
     plain = unicodedata.normalize("NFC", text).casefold()

@@ -22,7 +22,7 @@ from tests.serving.rest.test_values import refusal, strictly
 from zoo.models import NGramLanguageModel
 
 INIT = "__saved_model_init_op"
-PRESET_SIGNATURES = ("distribution", "next_word", "prefill", "score")
+PRESET_SIGNATURES = ("distribution", "next_word", "prefill", "score", "token_log_probs")
 
 
 def load(path):
