@@ -140,13 +140,13 @@ def test_a_look_is_cheap() -> None:
     y = X[:, -1, :1]
     model.train_on_batch(X, y)
     measure(model, lambda: model(X))
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(20):
         model.train_on_batch(X, y)
-    step = (time.perf_counter() - started) / 20
+    step = (time.process_time() - started) / 20
     looks = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         measure(model, lambda: model(X))
-        looks.append(time.perf_counter() - started)
+        looks.append(time.process_time() - started)
     assert min(looks) < 30 * max(step, 0.02)
