@@ -9,7 +9,7 @@ there is never seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,14 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from export.saved_model.graph import Signatures, Tensors, variables_of
-from export.tflite.check import Check, Comparison, Rows, enough, random_sentences
-from export.tflite.module import LENGTH, Inputs, LiteModule, padded_row
+from export.tflite.check import Check, Comparison, Rows, enough
+from export.tflite.module import LENGTH, Inputs, WholeSentences, padded_row
 from export.tflite.softmax import top_words
 from zoo.models import BidirectionalLanguageModel
-from zoo.text import BOS, EOS, Tokenizer
+from zoo.text import BOS, EOS
 
 
-class LiteCloze(LiteModule[list[int]]):
+class LiteCloze(WholeSentences):
     """A BidirectionalLanguageModel's signatures."""
 
     # TensorFlow's calibrator, which "int8" needs, crashes on loops that keep whole sequences.
@@ -56,16 +56,6 @@ class LiteCloze(LiteModule[list[int]]):
 
     def description(self) -> dict[str, Any]:
         return {"kind": "bidirectional", "length": self.length}
-
-    def tokenizers(self) -> dict[str, Tokenizer]:
-        return {"": self.python_model.tokenizer}
-
-    def sentences(self, texts: Iterable[str] | None) -> Rows:
-        """Word ids to compare on: of the texts, or words by chance."""
-        tokenizer = self.python_model.tokenizer
-        if texts is None:
-            return random_sentences(tokenizer.vocabulary_size)
-        return [tokenizer.encode(text) for text in texts]
 
     def places(self, sentences: Rows) -> Iterator[tuple[list[int], int]]:
         """Each word's place in each sentence that fits."""

@@ -17,16 +17,16 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from export.saved_model.graph import Signatures, Tensors, variables_of
-from export.tflite.check import Check, Rows, enough, largest_difference, random_sentences
-from export.tflite.module import LENGTH, LiteModule, padded_row
+from export.tflite.check import Check, Rows, enough, largest_difference
+from export.tflite.module import LENGTH, WholeSentences, padded_row
 from zoo.models import BidirectionalClassifier, BidirectionalRestorer, BidirectionalTagger
-from zoo.text import BOS, EOS, Tokenizer
+from zoo.text import BOS, EOS
 from zoo.text.case_and_marks import TAKEN_OUT
 
 LabelModel = BidirectionalTagger | BidirectionalClassifier
 
 
-class LiteLabels(LiteModule[list[int]]):
+class LiteLabels(WholeSentences):
     """What the files of taggers and classifiers share: ids in, numbers of labels out."""
 
     # TensorFlow's calibrator, which "int8" needs, crashes on loops that keep whole sequences.
@@ -56,16 +56,6 @@ class LiteLabels(LiteModule[list[int]]):
     def description(self) -> dict[str, Any]:
         labels = list(self.python_model.labels)
         return {"kind": self.kind, "length": self.length, "labels": labels}
-
-    def tokenizers(self) -> dict[str, Tokenizer]:
-        return {"": self.python_model.tokenizer}
-
-    def sentences(self, texts: Iterable[str] | None) -> Rows:
-        """Word ids to compare on: of the texts, or words by chance."""
-        tokenizer = self.python_model.tokenizer
-        if texts is None:
-            return random_sentences(tokenizer.vocabulary_size)
-        return [tokenizer.encode(text) for text in texts]
 
     def compare(self, interpreter: Interpreter, sentences: Rows) -> Check:
         """The file's log-probabilities against the model's, and how often they give one label."""

@@ -11,8 +11,9 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from export.saved_model.graph import Signatures
-from export.tflite.check import Check
+from export.tflite.check import Check, Rows, random_sentences
 from zoo.errors import ZooError
+from zoo.models import BidirectionalClassifier, BidirectionalLanguageModel, BidirectionalTagger
 from zoo.models.base import PresetModel
 from zoo.text import Tokenizer
 from zoo.text.padding import pad
@@ -70,6 +71,22 @@ class LiteModule(ABC, Generic[Sentence]):
     def examples(self, sentences: list[Sentence]) -> Iterator[tuple[str, Inputs]]:
         """Inputs of every signature, for measuring the activations that "int8" rounds."""
         raise ZooError(f"quantize='int8' is not for a {type(self.python_model).__name__}")
+
+
+class WholeSentences(LiteModule[list[int]]):
+    """Signatures of a model with one tokenizer that reads a whole sentence at once."""
+
+    python_model: BidirectionalLanguageModel | BidirectionalTagger | BidirectionalClassifier
+
+    def tokenizers(self) -> dict[str, Tokenizer]:
+        return {"": self.python_model.tokenizer}
+
+    def sentences(self, texts: Iterable[str] | None) -> Rows:
+        """Word ids to compare on: of the texts, or words by chance."""
+        tokenizer = self.python_model.tokenizer
+        if texts is None:
+            return random_sentences(tokenizer.vocabulary_size)
+        return [tokenizer.encode(text) for text in texts]
 
 
 def padded_row(ids: Sequence[int], length: int) -> Inputs:

@@ -2,7 +2,7 @@
 
 import { hasKey, loaded, ROOT, send, useKey } from "./api.js";
 import { callsFor } from "./calls.js";
-import { byId, choices, make, showCalls } from "./dom.js";
+import { byId, choices, guarded, make, showCalls } from "./dom.js";
 import * as compare from "./compare.js";
 import * as fill from "./fill.js";
 import * as next from "./next.js";
@@ -29,16 +29,7 @@ const page = {
       byId("answer").hidden = true;
     }, 100);
   },
-  /** Run something that may be refused, and say so if it is. */
-  async guarded(work) {
-    try {
-      await work();
-      byId("error").textContent = "";
-    } catch (error) {
-      byId("error").textContent = error.message;
-      if (error.status === 401) byId("key-form").hidden = false;
-    }
-  },
+  guarded,
 };
 
 function where() {

@@ -2,21 +2,11 @@
 
 import { hasKey, loaded, ROOT, send, signatures, useKey } from "./api.js";
 import { callsFor } from "./calls.js";
-import { byId, choices, field, make, showCalls } from "./dom.js";
+import { byId, choices, field, guarded, make, showCalls } from "./dom.js";
 import { callOf, described, example, verbOf } from "./signature.js";
 
 let definitions = {};
 let fields = {};
-
-async function guarded(work) {
-  try {
-    await work();
-    byId("error").textContent = "";
-  } catch (error) {
-    byId("error").textContent = error.message;
-    if (error.status === 401) byId("key-form").hidden = false;
-  }
-}
 
 async function start() {
   const { models } = await loaded();

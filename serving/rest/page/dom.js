@@ -88,6 +88,17 @@ export function showCalls(root, calls) {
   }));
 }
 
+/** Run something that may be refused, and say so if it is. */
+export async function guarded(work) {
+  try {
+    await work();
+    byId("error").textContent = "";
+  } catch (error) {
+    byId("error").textContent = error.message;
+    if (error.status === 401) byId("key-form").hidden = false;
+  }
+}
+
 async function copied(button, code) {
   try {
     await navigator.clipboard.writeText(code.textContent);
